@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Something that differs between two processes that had the same pid: their start time. Undefined when there is none. */
+export function processStart(pid: number): string | undefined {
+  try {
+    if (process.platform === 'linux') {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      // The name in parentheses may hold spaces; the start time is field 22, the 20th after it.
+      const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return state === 'Z' ? undefined : rest[18];
+    }
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Pids of the processes whose environment carries `marker` as a whole entry. Linux only; elsewhere empty. */
+export function processesWith(marker: string): number[] {
+  if (process.platform !== 'linux') return [];
+  const found: number[] = [];
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      if (readFileSync(`/proc/${name}/environ`, 'utf8').split('\0').includes(marker)) found.push(Number(name));
+    } catch {
+      // It ended meanwhile, or belongs to somebody whom we may not ask.
+    }
+  }
+  return found;
+}
+
+/**
+ * Memory of the processes in bytes, with shared pages divided among those who share them. Undefined where the system
+ * does not say (anything but Linux).
+ */
+export function proportionalBytes(pids: readonly number[]): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  let total = 0;
+  for (const pid of pids) {
+    try {
+      const match = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+      total += Number(match?.[1] ?? 0) * 1024;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return total;
+}
