@@ -31,6 +31,25 @@ export function processesWith(marker: string): number[] {
   return found;
 }
 
+/** The process and everything below it. Linux only; elsewhere the process alone. */
+export function processTree(root: number): number[] {
+  if (process.platform !== 'linux') return [root];
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  const tree = [root];
+  for (const pid of tree) tree.push(...(children.get(pid) ?? []));
+  return tree;
+}
+
 /**
  * Memory of the processes in bytes, with shared pages divided among those who share them. Undefined where the system
  * does not say (anything but Linux).

@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { EXIT, Failure } from './failure.ts';
+import { createOutput, type Output } from './output.ts';
+
+const EXIT_CODES = `
+Exit codes:
+  0  done, and the plan (where there is one) completed
+  1  the work ended badly: a plan failed, was cancelled or compensated, or a figure fell short
+  2  the input is wrong: every problem is listed, nothing was stored
+  3  the surroundings do not allow it: no platform running, port taken, folder not writable, Node too old
+  4  the platform refused the caller
+`;
+
+interface CommonOptions {
+  readonly json: boolean;
+  readonly home?: string;
+}
+
+/** Runs a command and turns what it throws into an exit code and lines that say what to do. */
+async function run(options: CommonOptions, command: (output: Output) => Promise<number>): Promise<void> {
+  const output = createOutput({ json: options.json });
+  try {
+    process.exitCode = await command(output);
+  } catch (error) {
+    const failure = error instanceof Failure ? error : undefined;
+    process.exitCode = failure?.exitCode ?? EXIT.fellShort;
+    const message = failure?.message ?? (error instanceof Error ? (error.stack ?? error.message) : String(error));
+    process.stderr.write(`hive: ${message}\n`);
+    for (const detail of failure?.details ?? []) process.stderr.write(`  ${detail}\n`);
+    output.result({ error: { message: failure?.message ?? 'internal error', details: failure?.details ?? [] } });
+  }
+}
+
+function program(): Command {
+  const hive = new Command('hive')
+    .description('Runs the Neural Hive platform on this machine and talks to it.')
+    .version('0.1.0')
+    .exitOverride()
+    .showHelpAfterError()
+    .addHelpText('after', EXIT_CODES);
+
+  const withCommon = (command: Command): Command =>
+    command
+      .option('--json', 'machine-readable: the last line of stdout is one JSON object', false)
+      .option('--home <folder>', 'the data folder (default: HIVE_HOME, else the system place for it)');
+
+  withCommon(hive.command('up'))
+    .description('bring the platform up, run a release through it, rotate every credential, stay up until Ctrl-C')
+    .option('--once', 'shut down when the release and the rotations are done, and count what was left behind', false)
+    .option('--no-job', 'only bring the platform up')
+    .action((options: CommonOptions & { once: boolean; job: boolean }) =>
+      run(options, async (output) => (await import('./commands/up.ts')).up(options, output)),
+    );
+  withCommon(hive.command('down'))
+    .description('stop the running platform')
+    .action((options: CommonOptions) =>
+      run(options, async (output) => (await import('./commands/down.ts')).down(options, output)),
+    );
+  withCommon(hive.command('status'))
+    .description('show the services and credentials of the running platform')
+    .action((options: CommonOptions) =>
+      run(options, async (output) => (await import('./commands/status.ts')).status(options, output)),
+    );
+
+  const plan = hive.command('plan').description('submit, follow and decide plans');
+  withCommon(plan.command('submit'))
+    .description('submit a plan as /operator')
+    .argument('<file>', 'a plan as JSON')
+    .option('--watch', 'follow the plan to its end', false)
+    .option('--approve', 'approve it at once, as the same operator', false)
+    .option('--id <plan id>', 'submit it under this id instead of the one in the file')
+    .action((file: string, options: CommonOptions & { watch: boolean; approve: boolean; id?: string }) =>
+      run(options, async (output) => (await import('./commands/plan.ts')).submitPlan(file, options, output)),
+    );
+  withCommon(plan.command('show'))
+    .description('show a plan and its tickets')
+    .argument('<plan id>')
+    .action((id: string, options: CommonOptions) =>
+      run(options, async (output) => (await import('./commands/plan.ts')).showPlan(id, options, output)),
+    );
+  for (const [verb, what] of [
+    ['approve', 'approve a plan that waits for it'],
+    ['reject', 'refuse a plan that waits for approval'],
+    ['cancel', 'stop a plan; what it completed is undone'],
+  ] as const) {
+    withCommon(plan.command(verb))
+      .description(what)
+      .argument('<plan id>')
+      .option('--reason <text>', 'kept in the audit trail')
+      .action((id: string, options: CommonOptions & { reason?: string }) =>
+        run(options, async (output) => (await import('./commands/plan.ts')).decidePlan(verb, id, options, output)),
+      );
+  }
+  return hive;
+}
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
+}
