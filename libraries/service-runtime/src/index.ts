@@ -1,1 +1,33 @@
-export {};
+export {
+  type BoardEntry,
+  type BoardReport,
+  type CredentialDescription,
+  type CredentialKind,
+  type DrainGate,
+  type ListedCredential,
+  type LoadStatistics,
+  type OperationContext,
+  type RotationLike,
+  type RotationRecord,
+  type RotationTotals,
+  totalsOf,
+} from './board-entry.ts';
+export { ConfigError, field, readConfig } from './config.ts';
+export { CredentialBoard, type CredentialBoardOptions } from './credential-board.ts';
+export { type ListeningServer, listenHttp, pathOf, readBody, sendError, sendJson } from './http-server.ts';
+export { createLogger, type Logger, type LoggerOptions, REDACTED_PATHS, scrubSecrets } from './logger.ts';
+export {
+  type Check,
+  type CheckResult,
+  type ObservabilityServerOptions,
+  observabilityServer,
+} from './observability-server.ts';
+export { watchParent } from './parent-watch.ts';
+export {
+  type OpenService,
+  runService,
+  SERVICE_EXIT,
+  type ServiceContext,
+  type ServiceDefinition,
+} from './run-service.ts';
+export { createServiceMetrics, type ServiceMetrics } from './service-metrics.ts';

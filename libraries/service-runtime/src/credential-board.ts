@@ -1,0 +1,258 @@
+import { type Clock, messageOf, systemClock } from '@neural-hive/security/common';
+import {
+  type BoardEntry,
+  type BoardReport,
+  type ListedCredential,
+  type LoadStatistics,
+  type RotationLike,
+  type RotationRecord,
+  totalsOf,
+} from './board-entry.ts';
+import { LoadGenerator } from './load-generator.ts';
+import type { Logger } from './logger.ts';
+
+export interface CredentialBoardOptions {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** How many operations must fall into a rotation before it counts as observed. Default 50. */
+  readonly minOperations?: number;
+  /** The longest wait for them, after which the rotation is recorded with what there was. Default 5000 ms. */
+  readonly settleTimeoutMs?: number;
+  readonly concurrency?: number;
+  readonly pauseMs?: number;
+  readonly busyPauseMs?: number;
+}
+
+interface Place {
+  readonly entry: BoardEntry;
+  readonly load: LoadGenerator | undefined;
+  /** Observed changes that were announced as commanded. */
+  expected: number;
+  rotating: Promise<unknown>;
+  readonly stop: (() => void)[];
+}
+
+/**
+ * Every credential that a process holds: what it is, and what happened to its users while it changed. The load uses
+ * each credential in the background, so that a rotation that disturbs anyone is seen.
+ */
+export class CredentialBoard {
+  readonly #options: Required<Pick<CredentialBoardOptions, 'minOperations' | 'settleTimeoutMs'>> &
+    CredentialBoardOptions & { readonly clock: Clock };
+  readonly #places = new Map<string, Place>();
+  readonly #records: RotationRecord[] = [];
+  readonly #recording = new Set<Promise<unknown>>();
+
+  constructor(options: CredentialBoardOptions = {}) {
+    this.#options = { minOperations: 50, settleTimeoutMs: 5_000, clock: systemClock, ...options };
+  }
+
+  /** Returns the function that takes the credential off the board. */
+  register(entry: BoardEntry): () => void {
+    if (this.#places.has(entry.name)) throw new TypeError(`The credential "${entry.name}" is on the board already`);
+    const { logger, clock, concurrency, pauseMs, busyPauseMs } = this.#options;
+    const operate = entry.operate?.bind(entry);
+    const load =
+      operate &&
+      new LoadGenerator({
+        name: entry.name,
+        operate,
+        clock,
+        logger,
+        ...(concurrency !== undefined && { concurrency }),
+        ...(pauseMs !== undefined && { pauseMs }),
+        ...(busyPauseMs !== undefined && { busyPauseMs }),
+      });
+    const place: Place = { entry, load, expected: 0, rotating: Promise.resolve(), stop: [] };
+    this.#places.set(entry.name, place);
+    if (load !== undefined) this.#observe(place, load);
+    return () => {
+      for (const stop of place.stop) stop();
+      this.#places.delete(entry.name);
+      void load?.stop();
+    };
+  }
+
+  list(): readonly ListedCredential[] {
+    return [...this.#places.values()].map(({ entry }) => ({ name: entry.name, kind: entry.kind, ...entry.describe() }));
+  }
+
+  /** The names that `rotate` takes. */
+  rotatable(): readonly string[] {
+    return [...this.#places.values()].filter(({ entry }) => entry.rotate !== undefined).map(({ entry }) => entry.name);
+  }
+
+  has(name: string): boolean {
+    return this.#places.has(name);
+  }
+
+  startLoad(): void {
+    for (const { load } of this.#places.values()) load?.start();
+  }
+
+  async stopLoad(): Promise<LoadStatistics> {
+    await Promise.all([...this.#places.values()].map(({ load }) => load?.stop()));
+    return this.loadStatistics();
+  }
+
+  loadStatistics(): LoadStatistics {
+    const loads = [...this.#places.values()].flatMap(({ entry, load }) => (load ? [{ name: entry.name, load }] : []));
+    return {
+      running: loads.some(({ load }) => load.running),
+      credentials: loads.map(({ name, load }) => ({ name, ...load.log.totals })),
+    };
+  }
+
+  /**
+   * Rotates one credential now, on the code path of a due rotation, while the load uses it. Resolves with the record
+   * once the old generation is drained and enough operations fell into the rotation. Rotations of one credential queue.
+   */
+  rotate(name: string): Promise<RotationRecord> {
+    const place = this.#place(name);
+    const { rotate } = place.entry;
+    if (rotate === undefined) throw new TypeError(`The credential "${name}" cannot be rotated from here`);
+    const run = (): Promise<RotationRecord> => this.#forced(place, () => rotate.call(place.entry, 'forced'));
+    const result = place.rotating.then(run, run);
+    place.rotating = result;
+    return result;
+  }
+
+  /** The next `times` observed changes of the credential are commanded by its authority and count as forced. */
+  expect(name: string, times = 1): void {
+    const place = this.#place(name);
+    if (place.entry.onObserved === undefined) {
+      throw new TypeError(`The credential "${name}" is not changed by others: rotate it instead`);
+    }
+    place.expected += times;
+  }
+
+  /** Waits for rotations that are still being recorded. */
+  async report(): Promise<BoardReport> {
+    await Promise.allSettled([...this.#recording]);
+    return {
+      credentials: this.list(),
+      rotations: [...this.#records],
+      totals: totalsOf(this.#records),
+      load: this.loadStatistics(),
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const { stop } of this.#places.values()) for (const end of stop) end();
+    await this.stopLoad();
+  }
+
+  #place(name: string): Place {
+    const place = this.#places.get(name);
+    if (place === undefined) throw new TypeError(`There is no credential "${name}" on the board`);
+    return place;
+  }
+
+  #observe(place: Place, load: LoadGenerator): void {
+    const { entry } = place;
+    const { clock } = this.#options;
+    const track = (recording: Promise<unknown>): void => {
+      this.#recording.add(recording);
+      void recording.catch(() => undefined).finally(() => this.#recording.delete(recording));
+    };
+    const detach = entry.attach?.({
+      publish: () => undefined,
+      drain: async (_previous, { signal }) => {
+        if (load.running) {
+          const publishedAtMs = clock.now();
+          await load.during(() => this.#enough(load, publishedAtMs, signal));
+        }
+        return { terminated: 0 };
+      },
+    });
+    const offRotation = entry.onRotation?.((rotation) => {
+      if (rotation.reason === 'forced' || !load.running) return;
+      const now = clock.now();
+      const interval = { startedAtMs: rotation.startedAtMs ?? now, endedAtMs: rotation.drainedAtMs ?? now };
+      track(this.#record(place, load, 'due', interval, rotation));
+    });
+    const offObserved = entry.onObserved?.(() => {
+      const reason = place.expected > 0 ? 'forced' : 'due';
+      if (place.expected > 0) place.expected -= 1;
+      else if (!load.running) return;
+      const startedAtMs = clock.now();
+      track(
+        load.during(async () => {
+          await this.#enough(load, startedAtMs);
+          await this.#record(place, load, reason, { startedAtMs, endedAtMs: clock.now() }, {});
+        }),
+      );
+    });
+    for (const stop of [detach, offRotation, offObserved]) if (stop !== undefined) place.stop.push(stop);
+  }
+
+  async #forced(place: Place, rotate: () => Promise<RotationLike>): Promise<RotationRecord> {
+    const { clock } = this.#options;
+    const { load } = place;
+    const calledAtMs = clock.now();
+    const attempt = async (): Promise<RotationLike> => {
+      try {
+        return await rotate();
+      } catch (error) {
+        return { ok: false, error };
+      }
+    };
+    if (load === undefined) {
+      const rotation = await attempt();
+      return this.#add(place, 'forced', { startedAtMs: calledAtMs, endedAtMs: clock.now() }, rotation, NO_OPERATIONS);
+    }
+    return load.during(async () => {
+      const rotation = await attempt();
+      const startedAtMs = rotation.startedAtMs ?? calledAtMs;
+      let endedAtMs = rotation.drainedAtMs ?? clock.now();
+      const { operationsDuring } = load.log.statistics({ startedAtMs, endedAtMs });
+      if (operationsDuring < this.#options.minOperations) {
+        // The credential's own rotation was too quick to be judged by so few operations: watch its aftermath too.
+        await this.#enough(load, startedAtMs);
+        endedAtMs = clock.now();
+      }
+      return this.#record(place, load, 'forced', { startedAtMs, endedAtMs }, rotation);
+    });
+  }
+
+  #enough(load: LoadGenerator, sinceMs: number, signal?: AbortSignal): Promise<boolean> {
+    const limit = AbortSignal.timeout(this.#options.settleTimeoutMs);
+    const until = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+    return load.log.waitForCompleted(this.#options.minOperations, sinceMs, until);
+  }
+
+  async #record(
+    place: Place,
+    load: LoadGenerator,
+    reason: 'forced' | 'due',
+    interval: { startedAtMs: number; endedAtMs: number },
+    rotation: RotationLike,
+  ): Promise<RotationRecord> {
+    await load.log.waitForInFlight(interval.endedAtMs, AbortSignal.timeout(this.#options.settleTimeoutMs));
+    return this.#add(place, reason, interval, rotation, load.log.statistics(interval));
+  }
+
+  #add(
+    place: Place,
+    reason: 'forced' | 'due',
+    interval: { startedAtMs: number; endedAtMs: number },
+    rotation: RotationLike,
+    statistics: typeof NO_OPERATIONS,
+  ): RotationRecord {
+    const record: RotationRecord = {
+      name: place.entry.name,
+      reason,
+      ok: rotation.ok ?? true,
+      ...(rotation.error !== undefined && { error: messageOf(rotation.error) }),
+      startedAtMs: interval.startedAtMs,
+      durationMs: interval.endedAtMs - interval.startedAtMs,
+      ...statistics,
+      terminated: rotation.terminated ?? 0,
+    };
+    this.#records.push(record);
+    this.#options.logger?.info({ ...record, credential: record.name }, 'a credential was rotated under load');
+    return record;
+  }
+}
+
+const NO_OPERATIONS = { operationsDuring: 0, failed: 0, retried: 0, maxStallMs: 0 };
