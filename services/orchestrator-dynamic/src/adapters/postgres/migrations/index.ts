@@ -1,0 +1,17 @@
+import type { SchemaName } from '@neural-hive/contracts';
+import { sql as orchestratorPlans } from './orchestrator/001-plans.ts';
+import { sql as releasesHistory } from './releases/001-history.ts';
+import { sql as ticketsTransport } from './tickets/001-transport.ts';
+
+export interface Migration {
+  /** `NNN-noun`; the number orders them. */
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Every migration of every schema, in order. What was applied once is never edited: add the next number. */
+export const MIGRATIONS = {
+  orchestrator: [{ name: '001-plans', sql: orchestratorPlans }],
+  tickets: [{ name: '001-transport', sql: ticketsTransport }],
+  releases: [{ name: '001-history', sql: releasesHistory }],
+} as const satisfies Record<SchemaName, readonly Migration[]>;
