@@ -1,1 +1,14 @@
-export {};
+export { AttemptError, type AttemptErrorCode } from './attempts/attempt-error.ts';
+export {
+  type AttemptLauncher,
+  type AttemptLauncherOptions,
+  startAttemptLauncher,
+} from './attempts/attempt-launcher.ts';
+export {
+  type AllowedProgram,
+  defaultPrograms,
+  type ProgramCatalogue,
+  programCatalogue,
+  type ToolChain,
+} from './attempts/program-catalogue.ts';
+export type { GuardPrograms } from './attempts/watchdog-process.ts';
