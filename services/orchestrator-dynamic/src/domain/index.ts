@@ -1,0 +1,11 @@
+export * from './approval.ts';
+export { decide } from './decide.ts';
+export * from './execution-policy.ts';
+export * from './plan-command.ts';
+export * from './plan-event.ts';
+export * from './plan-problems.ts';
+export * from './plan-progress.ts';
+export * from './plan-state.ts';
+export type { Decision } from './plan-turn.ts';
+export * from './plan-view.ts';
+export * from './ticket-id.ts';

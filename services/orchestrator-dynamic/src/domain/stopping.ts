@@ -1,0 +1,97 @@
+import type { TaskType } from '@neural-hive/contracts';
+import { ancestorsOf } from './plan-graph.ts';
+import type { PlanFailure, TicketState } from './plan-state.ts';
+import type { PlanTurn } from './plan-turn.ts';
+import { deadlineTimerOf, publish, retryTimerOf } from './publishing.ts';
+import { compensationIdOf } from './ticket-id.ts';
+
+/** The types that change something outside and therefore have an undo. */
+export const COMPENSATED_TYPES: readonly TaskType[] = ['BUILD', 'DEPLOY'];
+
+/**
+ * Turns a plan towards its end: what has not run is cancelled; what runs is let finish after a failure, and stopped
+ * on a wish, except a DEPLOY, which may be past its switch and must be known to the end to be undone.
+ */
+export function stop(turn: PlanTurn, outcome: 'FAILED' | 'CANCELLED', failure: PlanFailure | null): void {
+  turn.set({ status: 'STOPPING', outcome, failure: turn.head.failure ?? failure });
+  for (const ticket of [...turn.tickets()]) {
+    if (ticket.status === 'PENDING') cancel(turn, ticket, false);
+    if (ticket.status !== 'RUNNING') continue;
+    if (ticket.stage !== 'published') cancel(turn, ticket, false);
+    else if (outcome === 'CANCELLED' && ticket.taskType !== 'DEPLOY') cancel(turn, ticket, true);
+  }
+  settle(turn);
+}
+
+function cancel(turn: PlanTurn, ticket: TicketState, claimed: boolean): void {
+  if (ticket.stage === 'published') turn.emit({ type: 'cancelTicket', ticketId: ticket.ticketId, claimed });
+  if (ticket.stage === 'backoff') turn.emit({ type: 'clearTimer', timerId: retryTimerOf(ticket) });
+  if (ticket.publishedAtMs !== null) turn.emit({ type: 'clearTimer', timerId: deadlineTimerOf(ticket.ticketId) });
+  turn.change(ticket, { status: 'CANCELLED', stage: 'ended', endedAtMs: turn.atMs });
+}
+
+/** Goes on with stopping: waits for what runs, then undoes one ticket after another, then ends the plan. */
+export function settle(turn: PlanTurn): void {
+  const { outcome, paused, status } = turn.head;
+  if (outcome === null || turn.ended) return;
+  const tickets = [...turn.tickets()];
+  if (tickets.some((ticket) => ticket.stage === 'published' || ticket.stage === 'backoff')) return;
+  if (paused) return;
+  const waiting = tickets.find((ticket) => ticket.compensates !== null && ticket.stage === 'waiting');
+  const next = waiting === undefined ? nextToUndo(turn, tickets) : undefined;
+  if (waiting === undefined && next === undefined) {
+    turn.finish(outcome);
+    return;
+  }
+  if (status !== 'COMPENSATING') turn.set({ status: 'COMPENSATING' });
+  if (waiting !== undefined) publish(turn, waiting);
+  else if (next !== undefined) compensate(turn, next);
+}
+
+/**
+ * The newest completion that has an undo. What a ticket that could not be undone still stands on is left in place:
+ * removing it would break what is there.
+ */
+function nextToUndo(turn: PlanTurn, tickets: readonly TicketState[]): TicketState | undefined {
+  const kept = new Set<string>();
+  for (const ticket of tickets) {
+    if (ticket.status !== 'COMPENSATING') continue;
+    for (const taskId of ancestorsOf(turn.head.plan.tasks, ticket.taskId)) kept.add(taskId);
+  }
+  let newest: TicketState | undefined;
+  for (const ticket of tickets) {
+    if (ticket.status !== 'COMPLETED' || ticket.compensates !== null || kept.has(ticket.taskId)) continue;
+    if (!COMPENSATED_TYPES.includes(ticket.taskType)) continue;
+    if ((ticket.completedOrder ?? 0) >= (newest?.completedOrder ?? 0)) newest = ticket;
+  }
+  return newest;
+}
+
+function compensate(turn: PlanTurn, ticket: TicketState): void {
+  turn.change(ticket, { status: 'COMPENSATING' });
+  const undo: TicketState = {
+    ...ticket,
+    ticketId: compensationIdOf(ticket.ticketId),
+    taskType: 'COMPENSATE',
+    compensates: ticket.ticketId,
+    status: 'PENDING',
+    stage: 'waiting',
+    retryCount: 0,
+    maxRetries: turn.head.policy.compensationRetries,
+    takeovers: 0,
+    fencingToken: 0,
+    agentId: null,
+    spiffeId: null,
+    publishedAtMs: null,
+    startedAtMs: null,
+    endedAtMs: null,
+    completedOrder: null,
+    output: {},
+    outputReference: null,
+    errorClass: null,
+    errorMessage: null,
+    errorLogs: [],
+  };
+  turn.add(undo);
+  publish(turn, undo);
+}
