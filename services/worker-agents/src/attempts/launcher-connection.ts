@@ -91,11 +91,15 @@ export async function serveAttempt(socket: Socket, options: ConnectionOptions): 
       message: known ? error.message : 'The launcher cannot run the attempt',
     });
   } finally {
-    socket.end();
-    if (uid !== undefined) {
-      await pool.reap(uid, folder);
-      if (folder !== undefined) rmdirSync(folder);
-      pool.release(uid);
+    try {
+      if (uid !== undefined) {
+        await pool.reap(uid, folder);
+        if (folder !== undefined) rmdirSync(folder);
+        pool.release(uid);
+      }
+    } finally {
+      // Only now: the worker takes the end of the connection as the end of the attempt.
+      socket.end();
     }
   }
 }
