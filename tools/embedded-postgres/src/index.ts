@@ -1,1 +1,6 @@
-export {};
+export { BINARY_SOURCES, type Binaries, type BinarySource, OLDEST_MAJOR } from './binaries/binaries.ts';
+export { locateBinaries } from './binaries/locate.ts';
+export { PostgresServerError, type PostgresServerErrorCode } from './errors.ts';
+export { chooseRunAs, type RunAs } from './run-as.ts';
+export type { StopMode } from './server.ts';
+export { type EmbeddedPostgres, type StartOptions, startPostgres } from './start.ts';
