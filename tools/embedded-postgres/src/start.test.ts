@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Client } from 'pg';
@@ -144,8 +144,11 @@ describe('bad surroundings are told in one line', () => {
     await expect(startPostgres({ socketFolder })).rejects.toThrow('at most 103');
   });
 
-  test('a data folder that cannot be made', async () => {
-    expect((await failureOf({ dataFolder: '/proc/postgres' })).message).toContain('/proc/postgres');
+  test('a data folder below a file', async () => {
+    const file = join(temporaryFolder(), 'file');
+    writeFileSync(file, '');
+    chmodSync(file, 0o755);
+    expect((await failureOf({ dataFolder: join(file, 'postgres') })).message).toContain(file);
   });
 
   test('an unknown source', async () => {
