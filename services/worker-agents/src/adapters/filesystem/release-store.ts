@@ -81,7 +81,8 @@ export class ReleaseStore {
       await writeState(place, { newest: fencing, releases });
       signal.throwIfAborted();
       await switchTo(place, name);
-      await prune(place, { newest: fencing, releases }, new Set([name, previous ?? name]));
+      // From here on the release is current: whatever fails now must not make the deployment a failed one.
+      await prune(place, { newest: fencing, releases }, new Set([name, previous ?? name])).catch(() => undefined);
       return { release: name, previous: previous ?? undefined };
     });
   }

@@ -1,0 +1,60 @@
+import { type ExecutionResult, executionResult } from '@neural-hive/contracts';
+import type { ClaimedTicket } from './claimed-ticket.ts';
+import type { TicketFailure } from './failure.ts';
+
+/** What an executor that succeeded found out. */
+export interface Executed {
+  readonly output: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly logs?: readonly string[];
+}
+
+export interface Publisher {
+  readonly agentId: string;
+  readonly spiffeId: string;
+}
+
+const LIMITS = { value: 65_536, lines: 200, line: 4_096, message: 8_192 };
+
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+}
+
+export interface ResultFacts {
+  readonly outcome: Executed | TicketFailure;
+  /** Where the output lies, when it is sensitive: it and the logs do not travel then. */
+  readonly reference: string | undefined;
+  readonly durationMs: number;
+  readonly nowMs: number;
+}
+
+/** The message that says how an attempt ended. Nothing in it exceeds the contract's limits. */
+export function buildResult(
+  { ticket, fencing, attempt }: ClaimedTicket,
+  { agentId, spiffeId }: Publisher,
+  { outcome, reference, durationMs, nowMs }: ResultFacts,
+): ExecutionResult {
+  const failure = outcome instanceof Error ? outcome : undefined;
+  const output = reference === undefined ? outcome.output : {};
+  const logs = reference === undefined ? (outcome.logs ?? []) : [];
+  const metadata = outcome instanceof Error ? {} : (outcome.metadata ?? {});
+  return executionResult.parse({
+    ticket_id: ticket.ticket_id,
+    plan_id: ticket.plan_id,
+    fencing_token: fencing,
+    status: failure === undefined ? 'COMPLETED' : 'FAILED',
+    result: {
+      success: failure === undefined,
+      output: Object.fromEntries(Object.entries(output).map(([key, value]) => [key, cut(value, LIMITS.value)])),
+      metadata: { executor: ticket.task_type.toLowerCase(), attempt: String(attempt), ...metadata },
+      logs: logs.slice(-LIMITS.lines).map((line) => cut(line, LIMITS.line)),
+    },
+    output_reference: reference ?? null,
+    error_class: failure?.code ?? null,
+    error_message: failure === undefined ? null : cut(failure.message, LIMITS.message),
+    actual_duration_ms: Math.max(0, Math.round(durationMs)),
+    agent_id: agentId,
+    spiffe_id: spiffeId,
+    timestamp: nowMs,
+  });
+}

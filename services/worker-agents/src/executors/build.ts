@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { ArtifactStore } from '../adapters/filesystem/artifact-store.ts';
+import type { AttemptRunner } from '../attempts/attempt-runner.ts';
+import type { ProgramCatalogue } from '../attempts/program-catalogue.ts';
+import type { Executor } from '../domain/executor.ts';
+import { TicketFailure } from '../domain/failure.ts';
+import { readParameters } from './parameters.ts';
+import { allowedFor, runProgram } from './program-run.ts';
+import { projectFolder } from './project-folder.ts';
+
+export interface BuildOptions {
+  readonly runner: AttemptRunner;
+  readonly programs: ProgramCatalogue;
+  /** The folder that holds the projects. */
+  readonly projects: string;
+  readonly artifacts: ArtifactStore;
+}
+
+const parameters = z.strictObject({ program: z.string(), project: z.string().min(1) });
+
+/** BUILD: an allow-listed program makes an artifact of a project. Output: `artifact`, the digest of what it made. */
+export function buildExecutor({ runner, programs, projects, artifacts }: BuildOptions): Executor {
+  return {
+    type: 'BUILD',
+    async execute(execution) {
+      const { ticket, settings, signal } = execution;
+      const { program, project } = readParameters(parameters, ticket);
+      const { product } = allowedFor(programs, program, 'BUILD');
+      const sources = [{ from: projectFolder(projects, project), to: '.' }];
+      return runProgram(runner, execution, { program, values: {}, sources }, async ({ exit, output, workspace }) => {
+        const logs = output.lines();
+        if (exit.code !== 0) {
+          throw new TicketFailure('execution', `The build failed with exit code ${exit.code}`, { logs });
+        }
+        const limits = { files: settings.max_artifact_files, bytes: settings.max_artifact_bytes };
+        const made = await artifacts.store(join(workspace, product), ticket.ticket_id, { signal, limits });
+        return {
+          output: { artifact: made.digest, files: String(made.files), bytes: String(made.bytes) },
+          metadata: { program, uid_separation: String(runner.separated) },
+          logs,
+        };
+      });
+    },
+  };
+}

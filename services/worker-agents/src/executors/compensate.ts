@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import type { ArtifactStore } from '../adapters/filesystem/artifact-store.ts';
+import type { ReleaseStore } from '../adapters/filesystem/release-store.ts';
+import type { Executed } from '../domain/execution-result.ts';
+import type { Execution, Executor } from '../domain/executor.ts';
+import { TicketFailure } from '../domain/failure.ts';
+
+export interface CompensateOptions {
+  readonly artifacts: ArtifactStore;
+  readonly releases: ReleaseStore;
+}
+
+const built = z.object({ artifact: z.string() });
+const deployed = z.object({ target: z.string(), release: z.string() });
+
+/**
+ * COMPENSATE: undoes a BUILD (its artifact goes, unless a release or another build needs it) or a DEPLOY (the release
+ * before is current again, unless another was deployed since). Doing it twice changes nothing. Output: `undone`.
+ */
+export function compensateExecutor({ artifacts, releases }: CompensateOptions): Executor {
+  return {
+    type: 'COMPENSATE',
+    async execute(execution) {
+      const undone = execution.ticket.compensates;
+      if (undone?.task_type === 'BUILD') return undoBuild(execution, undone);
+      if (undone?.task_type === 'DEPLOY') return undoDeploy(execution, undone);
+      throw new TicketFailure('parameters', 'compensates: only BUILD and DEPLOY can be undone');
+    },
+  };
+
+  async function undoBuild({ signal }: Execution, undone: Undone): Promise<Executed> {
+    const { artifact } = outputOf(built, undone);
+    const isUsed = (digest: string): Promise<boolean> => releases.uses(digest);
+    const done = await artifacts.undo(artifact, undone.ticket_id, { signal, isUsed });
+    return { output: { undone: undone.ticket_id, artifact: done }, logs: [`artifact ${artifact}: ${done}`] };
+  }
+
+  async function undoDeploy({ fencing, signal }: Execution, undone: Undone): Promise<Executed> {
+    const { target, release } = outputOf(deployed, undone);
+    const done = await releases.undo({ target, release, ticketId: undone.ticket_id, fencing, signal });
+    return {
+      output: { undone: undone.ticket_id, target, release: done },
+      logs: [`${target}: ${release}: ${done}`],
+    };
+  }
+}
+
+type Undone = NonNullable<Execution['ticket']['compensates']>;
+
+function outputOf<Schema extends z.ZodType>(schema: Schema, { output }: Undone): z.output<Schema> {
+  const parsed = schema.safeParse(output);
+  if (parsed.success) return parsed.data;
+  throw new TicketFailure('parameters', 'compensates.output: does not say what is to be undone');
+}
