@@ -1,1 +1,15 @@
-export {};
+export type {
+  CredentialConsumer,
+  CredentialProvider,
+  DrainOptions,
+  Generation,
+  Issued,
+  ObtainOptions,
+  RotationOutcome,
+  RotationReason,
+  SupersededReason,
+} from './credential.ts';
+export { databaseCredentials } from './database-credentials.ts';
+export { CredentialError, type CredentialErrorCode } from './errors.ts';
+export { type KvSecretOptions, kvSecret } from './kv-secret.ts';
+export { RotatingCredential, type RotatingCredentialOptions } from './rotating-credential.ts';

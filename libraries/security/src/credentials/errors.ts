@@ -1,0 +1,16 @@
+import { NeuralHiveError } from '../common/index.ts';
+
+export type CredentialErrorCode =
+  /** The new credential did not work in the probe; the old one stays in use. */
+  | 'probe-failed'
+  /** A consumer did not take the new credential; the old one stays in use. */
+  | 'publish-failed'
+  /** The server did not give a new credential; the old one stays in use. */
+  | 'obtain-failed'
+  /** A session of a replaced credential was still busy at the drain deadline and was ended. Repeat the work. */
+  | 'session-terminated'
+  /** The rotating credential was closed. */
+  | 'closed';
+
+/** A credential, or something that used it, failed. Never holds the credential. */
+export class CredentialError extends NeuralHiveError<CredentialErrorCode> {}

@@ -1,0 +1,224 @@
+import { inspect } from 'node:util';
+import { messageOf, sleep } from '../common/index.ts';
+import { Dispatcher, type VaultCall } from './dispatch.ts';
+import { callOf, type EngineContext } from './engines/context.ts';
+import { type DatabaseEngine, databaseEngine } from './engines/database.ts';
+import { type KvEngine, kvEngine } from './engines/kv.ts';
+import { type PkiEngine, pkiEngine } from './engines/pki.ts';
+import { type ServerHealth, type SysEngine, sysEngine } from './engines/sys.ts';
+import type { VaultEnvelope } from './envelope.ts';
+import { isVaultError, VaultError } from './errors.ts';
+import type { Lease, LeaseOptions } from './lease/lease.ts';
+import { LeaseRegistry } from './lease/lease-registry.ts';
+import { type ResolvedVaultOptions, resolveOptions, type VaultClientOptions } from './options.ts';
+import { Resilience } from './resilience.ts';
+import { repeatDelayMs } from './retry-delay.ts';
+import type { TokenRecord, VaultToken } from './token/token-record.ts';
+import { type TokenReplaced, TokenSession } from './token/token-session.ts';
+import { Transport } from './transport.ts';
+
+/** The state of a client, as its server and its token see it. */
+export interface VaultHealth {
+  /** `unhealthy`: no usable token or no usable server. `degraded`: the latest renewal or login failed. */
+  readonly state: 'healthy' | 'degraded' | 'unhealthy';
+  /** Undefined when the server could not be asked. */
+  readonly server: ServerHealth | undefined;
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  readonly tokenExpiresAtMs: number;
+  readonly lastError?: string;
+}
+
+/** A token was replaced; whatever the old one owned has been handed over or is being so. */
+export interface TokenReplacement {
+  readonly generation: number;
+  readonly reason: TokenReplaced['reason'];
+}
+
+/**
+ * A client of one Vault or OpenBao server. It keeps itself logged in, keeps what it leases alive, and gives both
+ * back at `close`.
+ */
+export class VaultClient {
+  readonly leases: LeaseRegistry;
+  readonly sys: SysEngine;
+  readonly #options: ResolvedVaultOptions;
+  readonly #transport: Transport;
+  readonly #resilience: Resilience;
+  readonly #dispatcher: Dispatcher;
+  readonly #session: TokenSession;
+  readonly #context: EngineContext;
+  readonly #tokenListeners = new Set<(event: TokenReplacement) => void>();
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: ResolvedVaultOptions) {
+    this.#options = options;
+    const { address, clock, random, logger, metrics, namespace } = options;
+    this.#transport = new Transport(options);
+    this.#resilience = new Resilience(options);
+    this.#dispatcher = new Dispatcher({
+      transport: this.#transport,
+      resilience: this.#resilience,
+      origin: address.origin,
+      clock,
+      namespace,
+      metrics,
+    });
+    this.#session = new TokenSession({
+      ...options,
+      send: (call, token) => this.#dispatcher.send(call, token, { bypassBreaker: true }),
+      handOver: (event) => this.#handOver(event),
+      leasesGone: (token) => this.leases.whenGone(token),
+    });
+    // Lease renewals have a backoff of their own, as logins do.
+    const send = (call: VaultCall): Promise<VaultEnvelope> => this.#send(call, { bypassBreaker: true });
+    this.leases = new LeaseRegistry({ send, clock, random, logger });
+    const call = callOf((request) => this.request(request));
+    this.#context = { call, lease: (request, parse, leaseOptions) => this.#lease(request, parse, leaseOptions) };
+    this.sys = sysEngine(this.#context, (request, acceptStatus) =>
+      this.#dispatcher.send(request, undefined, { bypassBreaker: true, acceptStatus }),
+    );
+  }
+
+  /** Connects and logs in. Rejects at once when the login is refused, and after `openTimeoutMs` without a server. */
+  static async open(options: VaultClientOptions): Promise<VaultClient> {
+    const client = new VaultClient(resolveOptions(options));
+    try {
+      await client.#start(options.signal);
+    } catch (error) {
+      await client.destroy();
+      throw error;
+    }
+    return client;
+  }
+
+  /** The token in use, without its secret. */
+  get token(): VaultToken {
+    return this.#session.current.snapshot();
+  }
+
+  /** The KV engine, version 2. */
+  kv(mount = 'secret'): KvEngine {
+    return kvEngine(this.#context, mount);
+  }
+
+  database(mount = 'database'): DatabaseEngine {
+    return databaseEngine(this.#context, mount);
+  }
+
+  pki(mount = 'pki'): PkiEngine {
+    return pkiEngine(this.#context, mount);
+  }
+
+  /**
+   * Any call, with the client's token. A 403 makes the client check its token once; when that is dead it logs in
+   * once and repeats the call once. Leases made this way are the caller's to renew and revoke.
+   */
+  request(call: VaultCall): Promise<VaultEnvelope> {
+    return this.#send(call);
+  }
+
+  /** Logs in anew, has everything re-leased, then revokes the old token. The path of a due replacement. */
+  rotateToken(_reason: 'forced' = 'forced'): Promise<void> {
+    return this.#session.replace('forced');
+  }
+
+  onTokenReplaced(listener: (event: TokenReplacement) => void): () => void {
+    this.#tokenListeners.add(listener);
+    return () => this.#tokenListeners.delete(listener);
+  }
+
+  /** Asks the server; never rejects. */
+  async health(options: { signal?: AbortSignal } = {}): Promise<VaultHealth> {
+    const breaker = this.#resilience.breaker;
+    let server: ServerHealth | undefined;
+    let lastError = this.#session.lastError;
+    let tokenExpiresAtMs = 0;
+    try {
+      tokenExpiresAtMs = this.#session.current.expiresAtMs;
+      server = await this.sys.health(options);
+    } catch (error) {
+      lastError = error;
+    }
+    const usable = server?.initialized === true && !server.sealed && tokenExpiresAtMs > this.#options.clock.now();
+    const state = !usable ? 'unhealthy' : lastError === undefined ? 'healthy' : 'degraded';
+    const shown = { state, server, breaker, tokenExpiresAtMs } as const;
+    return lastError === undefined ? shown : { ...shown, lastError: messageOf(lastError) };
+  }
+
+  /** Revokes the leases, then the token if this client logged in for it. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close(true);
+    return this.#closing;
+  }
+
+  /** Stops now; leases and token are left to end by themselves. Idempotent. */
+  destroy(): Promise<void> {
+    this.#closing ??= this.#close(false);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [inspect.custom](): string {
+    return `VaultClient { ${this.#options.address.origin}, auth ${this.#options.auth.method} }`;
+  }
+
+  async #start(signal: AbortSignal | undefined): Promise<void> {
+    const { clock, random, openTimeoutMs } = this.#options;
+    const untilMs = clock.monotonicMs() + openTimeoutMs;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.#session.start(signal);
+      } catch (error) {
+        const remainingMs = untilMs - clock.monotonicMs();
+        if (signal?.aborted || !isVaultError(error) || !error.retryable || remainingMs <= 0) throw error;
+        const delayMs = repeatDelayMs(attempt, { remainingMs, capMs: 5_000, random, baseMs: 200 });
+        await sleep(Math.min(delayMs, remainingMs), { clock, signal });
+      }
+    }
+  }
+
+  async #send(call: VaultCall, options: { bypassBreaker?: boolean } = {}, seen?: { by: TokenRecord }) {
+    const token = this.#session.current;
+    if (seen !== undefined) seen.by = token;
+    try {
+      return await token.use(() => this.#dispatcher.send(call, token.secret, options));
+    } catch (error) {
+      if (!isVaultError(error, 'permission-denied') || !(await this.#session.recover(token))) throw error;
+    }
+    const next = this.#session.current;
+    if (seen !== undefined) seen.by = next;
+    return next.use(() => this.#dispatcher.send(call, next.secret, options));
+  }
+
+  async #lease<T>(call: VaultCall, parse: (e: VaultEnvelope) => T, options: LeaseOptions): Promise<Lease<T>> {
+    const seen = { by: this.#session.current };
+    const issuedAtMs = this.#options.clock.now();
+    const envelope = await this.#send(call, {}, seen);
+    return this.leases.track(envelope, seen.by, parse(envelope), issuedAtMs, options);
+  }
+
+  async #handOver({ previous, next, reason, previousAlive }: TokenReplaced): Promise<void> {
+    for (const listener of [...this.#tokenListeners]) listener({ generation: next.generation, reason });
+    await this.leases.handOver(previous, previousAlive);
+  }
+
+  async #close(revoke: boolean): Promise<void> {
+    const { clock, closeTimeoutMs } = this.#options;
+    const limit = new AbortController();
+    const reason = new VaultError('closed', 'Closing the Vault client: the time limit is over');
+    const timer = clock.setTimer(closeTimeoutMs, () => limit.abort(reason));
+    try {
+      await this.leases.close({ revoke, signal: limit.signal });
+      await this.#session.close({ revoke, signal: limit.signal });
+      if (revoke) await Promise.race([this.#transport.close(), sleep(closeTimeoutMs, { clock, signal: limit.signal })]);
+    } catch (error) {
+      if (error !== reason) throw error;
+    } finally {
+      timer.cancel();
+      await this.#transport.destroy();
+    }
+  }
+}

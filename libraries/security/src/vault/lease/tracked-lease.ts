@@ -1,0 +1,80 @@
+import { earlierEndMs } from '../lifetime.ts';
+import type { TokenRecord } from '../token/token-record.ts';
+import type { Lease, LeaseEnding, LeaseInfo } from './lease.ts';
+
+type EndingListener = (reason: LeaseEnding) => unknown;
+
+/** A lease as the registry holds it. */
+export class TrackedLease<T> implements Lease<T> {
+  readonly leaseId: string;
+  readonly issuedAtMs: number;
+  readonly renewable: boolean;
+  readonly owner: TokenRecord;
+  /** The duration the server gave it at first. */
+  readonly lifetimeMs: number;
+  /** When it was issued or renewed last. */
+  extendedAtMs: number;
+  /** Its own end, whatever becomes of the token. */
+  ownExpiresAtMs: number;
+  ending: LeaseEnding | undefined;
+  readonly #value: T;
+  readonly #listeners = new Set<EndingListener>();
+  readonly #revoke: (lease: TrackedLease<unknown>) => Promise<void>;
+
+  constructor(fields: {
+    value: T;
+    leaseId: string;
+    issuedAtMs: number;
+    lifetimeMs: number;
+    renewable: boolean;
+    owner: TokenRecord;
+    revoke: (lease: TrackedLease<unknown>) => Promise<void>;
+  }) {
+    this.#value = fields.value;
+    this.leaseId = fields.leaseId;
+    this.issuedAtMs = fields.issuedAtMs;
+    this.extendedAtMs = fields.issuedAtMs;
+    this.lifetimeMs = fields.lifetimeMs;
+    this.ownExpiresAtMs = fields.issuedAtMs + fields.lifetimeMs;
+    this.renewable = fields.renewable;
+    this.owner = fields.owner;
+    this.#revoke = fields.revoke;
+  }
+
+  get value(): T {
+    return this.#value;
+  }
+
+  get expiresAtMs(): number {
+    return earlierEndMs(this.ownExpiresAtMs, this.owner.expiresAtMs);
+  }
+
+  onEnding(listener: EndingListener): () => void {
+    if (this.ending !== undefined) void listener(this.ending);
+    else this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells everybody once; resolves when they have acted on it. */
+  async end(reason: LeaseEnding): Promise<void> {
+    if (this.ending !== undefined) return;
+    this.ending = reason;
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    await Promise.allSettled(listeners.map(async (listener) => listener(reason)));
+  }
+
+  revoke(): Promise<void> {
+    return this.#revoke(this);
+  }
+
+  info(): LeaseInfo {
+    const { leaseId, issuedAtMs, expiresAtMs, renewable, ending } = this;
+    const shown = { leaseId, issuedAtMs, expiresAtMs, renewable, tokenGeneration: this.owner.generation };
+    return ending === undefined ? shown : { ...shown, ending };
+  }
+
+  toJSON(): LeaseInfo {
+    return this.info();
+  }
+}

@@ -1,0 +1,18 @@
+/** Where the client counts; `@neural-hive/security/prometheus` has an implementation. */
+export interface VaultMetrics {
+  /** `operation` is a template such as `kv.read`, never a path; `status` is `success` or an error code. */
+  request(operation: string, status: string, durationMs: number): void;
+  tokenRenewal(status: 'success' | 'failure'): void;
+}
+
+/** The part of a logger that the library calls; a pino logger fits. Fields never hold secrets. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+const nothing = (): void => undefined;
+
+export const silentLogger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
