@@ -1,1 +1,1 @@
-export {};
+export { inMemory, openRepository, type Problem, type Repository, type Rule } from './repository.ts';
