@@ -3,7 +3,7 @@ export type CredentialKind = 'database' | 'vault-token' | 'kv' | 'x509-svid' | '
 /** A credential as it is now. */
 export interface CredentialDescription {
   readonly generation: number;
-  /** The whole life of this generation, in seconds. */
+  /** The whole life of this generation, in seconds; `Infinity` when it does not end by itself. */
   readonly ttlSeconds: number;
   readonly expiresAtMs: number;
 }
@@ -18,9 +18,9 @@ export interface OperationContext {
 /** What a rotation reports; `RotationOutcome` of `@neural-hive/security/credentials` is one. */
 export interface RotationLike {
   readonly reason?: string;
-  /** Default: when `rotate` was called. Epoch milliseconds. */
+  /** 0 or absent: when `rotate` was called. Epoch milliseconds. */
   readonly startedAtMs?: number;
-  /** Default: when `rotate` resolved. Epoch milliseconds. */
+  /** 0 or absent: when `rotate` resolved. Epoch milliseconds. */
   readonly drainedAtMs?: number;
   /** Sessions that were cut instead of drained. */
   readonly terminated?: number;
@@ -52,15 +52,19 @@ export interface BoardEntry {
 /** The part of a `CredentialConsumer` that the board plays. */
 export interface DrainGate {
   publish(): void;
-  drain(previous: unknown, options: { readonly signal: AbortSignal }): Promise<{ terminated: number }>;
+  drain(
+    previous: unknown,
+    options: { readonly deadlineMs: number; readonly signal: AbortSignal },
+  ): Promise<{ terminated: number }>;
 }
 
 export interface ListedCredential {
   readonly name: string;
   readonly kind: CredentialKind;
   readonly generation: number;
-  readonly ttlSeconds: number;
-  readonly expiresAtMs: number;
+  /** null when the credential does not end by itself. */
+  readonly ttlSeconds: number | null;
+  readonly expiresAtMs: number | null;
 }
 
 export interface RotationRecord {

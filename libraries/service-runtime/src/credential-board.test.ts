@@ -36,7 +36,9 @@ class FakeCredential {
     this.generation += 1;
     for (const gate of this.#gates) gate.publish();
     const signal = new AbortController().signal;
-    await Promise.all([...this.#gates].map((gate) => gate.drain(undefined, { signal })));
+    await Promise.all(
+      [...this.#gates].map((gate) => gate.drain(undefined, { deadlineMs: Date.now() + 15_000, signal })),
+    );
     const rotation = { reason, startedAtMs, drainedAtMs: Date.now(), terminated: 2, ok: true };
     for (const listener of this.#listeners) listener(rotation);
     return rotation;

@@ -1,4 +1,4 @@
-import { type Clock, messageOf, systemClock } from '@neural-hive/security/common';
+import { type Clock, MAX_TIMER_MS, messageOf, systemClock } from '@neural-hive/security/common';
 import {
   type BoardEntry,
   type BoardReport,
@@ -74,7 +74,16 @@ export class CredentialBoard {
   }
 
   list(): readonly ListedCredential[] {
-    return [...this.#places.values()].map(({ entry }) => ({ name: entry.name, kind: entry.kind, ...entry.describe() }));
+    return [...this.#places.values()].map(({ entry }) => {
+      const { generation, ttlSeconds, expiresAtMs } = entry.describe();
+      return {
+        name: entry.name,
+        kind: entry.kind,
+        generation,
+        ttlSeconds: Number.isFinite(ttlSeconds) ? ttlSeconds : null,
+        expiresAtMs: Number.isFinite(expiresAtMs) ? expiresAtMs : null,
+      };
+    });
   }
 
   /** The names that `rotate` takes. */
@@ -157,10 +166,14 @@ export class CredentialBoard {
     };
     const detach = entry.attach?.({
       publish: () => undefined,
-      drain: async (_previous, { signal }) => {
-        if (load.running) {
-          const publishedAtMs = clock.now();
-          await load.during(() => this.#enough(load, publishedAtMs, signal));
+      drain: async (_previous, { deadlineMs, signal }) => {
+        const publishedAtMs = clock.now();
+        if (load.running && deadlineMs > publishedAtMs) {
+          const ending = AbortSignal.any([
+            signal,
+            AbortSignal.timeout(Math.min(deadlineMs - publishedAtMs, MAX_TIMER_MS)),
+          ]);
+          await load.during(() => this.#enough(load, publishedAtMs, ending));
         }
         return { terminated: 0 };
       },
@@ -168,7 +181,7 @@ export class CredentialBoard {
     const offRotation = entry.onRotation?.((rotation) => {
       if (rotation.reason === 'forced' || !load.running) return;
       const now = clock.now();
-      const interval = { startedAtMs: rotation.startedAtMs ?? now, endedAtMs: rotation.drainedAtMs ?? now };
+      const interval = { startedAtMs: rotation.startedAtMs || now, endedAtMs: rotation.drainedAtMs || now };
       track(this.#record(place, load, 'due', interval, rotation));
     });
     const offObserved = entry.onObserved?.(() => {
@@ -203,8 +216,8 @@ export class CredentialBoard {
     }
     return load.during(async () => {
       const rotation = await attempt();
-      const startedAtMs = rotation.startedAtMs ?? calledAtMs;
-      let endedAtMs = rotation.drainedAtMs ?? clock.now();
+      const startedAtMs = rotation.startedAtMs || calledAtMs;
+      let endedAtMs = rotation.drainedAtMs || clock.now();
       const { operationsDuring } = load.log.statistics({ startedAtMs, endedAtMs });
       if (operationsDuring < this.#options.minOperations) {
         // The credential's own rotation was too quick to be judged by so few operations: watch its aftermath too.

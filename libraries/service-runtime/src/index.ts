@@ -23,6 +23,7 @@ export {
   observabilityServer,
 } from './observability-server.ts';
 export { watchParent } from './parent-watch.ts';
+export { type RotatingEntryOptions, rotatingEntry } from './rotating-entry.ts';
 export {
   type OpenService,
   runService,
