@@ -1,1 +1,13 @@
-export {};
+export type { JwtBundle, JwtBundleSource, JwtKey } from './bundle/jwt/jwt-bundle.ts';
+export { parseJwtBundle } from './bundle/jwt/parse.ts';
+export { parseX509Bundle, type X509Bundle, type X509BundleSource } from './bundle/x509/x509-bundle.ts';
+export { matchAny, matchId, matchMemberOf, matchOneOf, type SpiffeIdMatcher } from './match.ts';
+export { SpiffeError, type SpiffeErrorCode } from './spiffe-error.ts';
+export { SpiffeId } from './spiffe-id.ts';
+export type { JwtSvid } from './svid/jwt/jwt-svid.ts';
+export { parseJwtSvidInsecure } from './svid/jwt/parse.ts';
+export { type JwtVerifyOptions, verifyJwtSvid } from './svid/jwt/verify.ts';
+export { parseX509Svid, parseX509SvidPem, type X509SvidParts } from './svid/x509/parse.ts';
+export { type VerifiedX509Svid, verifyX509Svid } from './svid/x509/verify.ts';
+export type { X509Svid, X509SvidSource } from './svid/x509/x509-svid.ts';
+export { TrustDomain } from './trust-domain.ts';

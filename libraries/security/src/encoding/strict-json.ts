@@ -1,0 +1,37 @@
+import { EncodingError } from './encoding-error.ts';
+import { JsonScanner } from './json-scanner.ts';
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [name: string]: JsonValue;
+}
+
+export interface StrictJsonOptions {
+  /** In bytes, default 1 MiB. */
+  readonly maxBytes?: number;
+  /** How many objects and arrays may stand inside each other, default 32. */
+  readonly maxDepth?: number;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Reads RFC 8259 JSON with the doubts taken out: duplicate member names, invalid UTF-8, lone surrogates, integers that
+ * a number cannot hold exactly and the member name `__proto__` are refused. Objects have no prototype, so that a
+ * member that is not there reads as `undefined`.
+ * @throws EncodingError `JSON_INVALID`, `INPUT_TOO_LARGE`
+ */
+export function parseStrictJson(input: Uint8Array | string, options: StrictJsonOptions = {}): JsonValue {
+  const { maxBytes = 1024 * 1024, maxDepth = 32 } = options;
+  const bytes = typeof input === 'string' ? Buffer.byteLength(input) : input.length;
+  if (bytes > maxBytes) throw new EncodingError('INPUT_TOO_LARGE', `JSON input may be at most ${maxBytes} bytes`);
+  return new JsonScanner(typeof input === 'string' ? input : decodeUtf8(input), maxDepth).document();
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new EncodingError('JSON_INVALID', 'JSON input is not UTF-8');
+  }
+}

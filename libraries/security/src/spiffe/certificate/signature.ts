@@ -1,0 +1,43 @@
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { DerReader } from '../../encoding/index.ts';
+import { SpiffeError } from '../spiffe-error.ts';
+import type { Certificate } from './certificate.ts';
+
+interface Algorithm {
+  readonly keyType: 'rsa' | 'ec' | 'ed25519';
+  readonly hash: 'sha256' | 'sha384' | 'sha512' | null;
+}
+
+/** What may sign a certificate. SHA-1 and older are left out on purpose. */
+const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
+  '1.2.840.113549.1.1.11': { keyType: 'rsa', hash: 'sha256' },
+  '1.2.840.113549.1.1.12': { keyType: 'rsa', hash: 'sha384' },
+  '1.2.840.113549.1.1.13': { keyType: 'rsa', hash: 'sha512' },
+  '1.2.840.10045.4.3.2': { keyType: 'ec', hash: 'sha256' },
+  '1.2.840.10045.4.3.3': { keyType: 'ec', hash: 'sha384' },
+  '1.2.840.10045.4.3.4': { keyType: 'ec', hash: 'sha512' },
+  '1.3.101.112': { keyType: 'ed25519', hash: null },
+};
+const MIN_RSA_BITS = 2048;
+const MAX_RSA_BITS = 8192;
+
+/** @throws SpiffeError `CERTIFICATE_MALFORMED` */
+export function certificatePublicKey(certificate: Certificate): KeyObject {
+  try {
+    return createPublicKey({ key: Buffer.from(certificate.publicKeyInfo), format: 'der', type: 'spki' });
+  } catch (cause) {
+    throw new SpiffeError('CERTIFICATE_MALFORMED', 'The certificate holds no usable public key', { cause });
+  }
+}
+
+/** Whether the key of `issuer` made the signature of `certificate`. */
+export function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
+  const oid = new DerReader(certificate.signatureAlgorithm).sequence('signatureAlgorithm').oid('algorithm');
+  const algorithm = ALGORITHMS[oid];
+  if (algorithm === undefined) return false;
+  const key = certificatePublicKey(issuer);
+  if (key.asymmetricKeyType !== algorithm.keyType) return false;
+  const bits = key.asymmetricKeyDetails?.modulusLength;
+  if (bits !== undefined && (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS)) return false;
+  return verify(algorithm.hash, certificate.tbs, key, certificate.signature);
+}

@@ -1,0 +1,47 @@
+import { NeuralHiveError } from '../common/index.ts';
+
+export type SpiffeErrorCode =
+  // identities
+  | 'SPIFFE_ID_INVALID'
+  | 'TRUST_DOMAIN_INVALID'
+  | 'ID_NOT_AUTHORIZED'
+  // bundles
+  | 'BUNDLE_NOT_FOUND'
+  | 'X509_BUNDLE_INVALID'
+  | 'JWT_BUNDLE_INVALID'
+  // X509-SVIDs
+  | 'CERTIFICATE_MALFORMED'
+  | 'X509_SVID_INVALID'
+  | 'X509_SVID_KEY_MISMATCH'
+  | 'X509_SVID_EXPIRED'
+  | 'X509_SVID_NOT_YET_VALID'
+  | 'X509_SVID_UNTRUSTED'
+  | 'PEER_CERTIFICATE_MISSING'
+  | 'TLS_SESSION_RESUMED'
+  | 'TLS_CONNECT_FAILED'
+  // JWT-SVIDs, in the order of the checks
+  | 'JWT_TOO_LARGE'
+  | 'JWT_MALFORMED'
+  | 'JWT_ALGORITHM_REFUSED'
+  | 'JWT_CRITICAL_HEADER_REFUSED'
+  | 'JWT_TYPE_REFUSED'
+  | 'JWT_SUBJECT_INVALID'
+  | 'JWT_SIGNATURE_INVALID'
+  | 'JWT_CLAIMS_INVALID'
+  | 'JWT_EXPIRED'
+  | 'JWT_NOT_YET_VALID'
+  | 'JWT_AUDIENCE_REFUSED'
+  | 'JWT_ISSUER_REFUSED'
+  // Workload API and sources
+  | 'ENDPOINT_INVALID'
+  | 'WORKLOAD_API_UNAVAILABLE'
+  | 'WORKLOAD_API_PERMISSION_DENIED'
+  | 'WORKLOAD_API_INVALID_ARGUMENT'
+  | 'WORKLOAD_API_UNIMPLEMENTED'
+  | 'WORKLOAD_API_INVALID_RESPONSE'
+  | 'SOURCE_NOT_READY'
+  | 'SOURCE_CLOSED'
+  | 'SVID_WITHDRAWN';
+
+/** Wrong SPIFFE data, a peer that is refused, or an agent that fails. Never holds a token or a key. */
+export class SpiffeError extends NeuralHiveError<SpiffeErrorCode> {}

@@ -1,0 +1,46 @@
+import { constants, type KeyObject, verify } from 'node:crypto';
+
+interface JwtAlgorithm {
+  readonly hash: 'sha256' | 'sha384' | 'sha512';
+  readonly key: 'rsa' | 'ec';
+  /** OpenSSL's name of the one curve that goes with it. */
+  readonly curve?: string;
+  readonly pss?: true;
+}
+
+/** JWT-SVID, 2.1: these nine and no other. */
+const ALGORITHMS: ReadonlyMap<string, JwtAlgorithm> = new Map<string, JwtAlgorithm>([
+  ['RS256', { hash: 'sha256', key: 'rsa' }],
+  ['RS384', { hash: 'sha384', key: 'rsa' }],
+  ['RS512', { hash: 'sha512', key: 'rsa' }],
+  ['PS256', { hash: 'sha256', key: 'rsa', pss: true }],
+  ['PS384', { hash: 'sha384', key: 'rsa', pss: true }],
+  ['PS512', { hash: 'sha512', key: 'rsa', pss: true }],
+  ['ES256', { hash: 'sha256', key: 'ec', curve: 'prime256v1' }],
+  ['ES384', { hash: 'sha384', key: 'ec', curve: 'secp384r1' }],
+  ['ES512', { hash: 'sha512', key: 'ec', curve: 'secp521r1' }],
+]);
+
+export function isJwtAlgorithm(name: unknown): name is string {
+  return typeof name === 'string' && ALGORITHMS.has(name);
+}
+
+/** Whether the type and the curve of the key go with the algorithm (RFC 7518, 3.3 to 3.5). */
+export function fitsAlgorithm(key: KeyObject, name: string): boolean {
+  const algorithm = ALGORITHMS.get(name);
+  if (algorithm === undefined || key.asymmetricKeyType !== algorithm.key) return false;
+  return algorithm.curve === undefined || key.asymmetricKeyDetails?.namedCurve === algorithm.curve;
+}
+
+/** The caller has asked `fitsAlgorithm`. */
+export function verifyJwtSignature(name: string, signed: string, key: KeyObject, signature: Uint8Array): boolean {
+  const algorithm = ALGORITHMS.get(name);
+  if (algorithm === undefined) return false;
+  const options =
+    algorithm.key === 'ec'
+      ? { key, dsaEncoding: 'ieee-p1363' as const }
+      : algorithm.pss
+        ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+        : { key, padding: constants.RSA_PKCS1_PADDING };
+  return verify(algorithm.hash, Buffer.from(signed), options, signature);
+}

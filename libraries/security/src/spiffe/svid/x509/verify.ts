@@ -1,0 +1,66 @@
+import { systemClock } from '../../../common/index.ts';
+import type { X509BundleSource } from '../../bundle/x509/x509-bundle.ts';
+import { type Certificate, parseCertificate } from '../../certificate/certificate.ts';
+import { buildPath } from '../../certificate/path.ts';
+import { assertIssuer, assertLeaf } from '../../certificate/roles.ts';
+import { SpiffeError } from '../../spiffe-error.ts';
+import type { SpiffeId } from '../../spiffe-id.ts';
+
+export interface VerifiedX509Svid {
+  readonly id: SpiffeId;
+  /** DER, from the leaf to the anchor. */
+  readonly chain: readonly Uint8Array[];
+  /** When the leaf ends. */
+  readonly expiresAtMs: number;
+}
+
+/** More certificates in one chain are refused unread. */
+export const MAX_CHAIN_LENGTH = 16;
+
+/**
+ * Verifies a peer's chain (DER, leaf first) against the bundle of the trust domain that its leaf names, and no other.
+ * @param options `nowMs` is the moment to judge at, default now.
+ * @throws SpiffeError `CERTIFICATE_MALFORMED`, `SPIFFE_ID_INVALID`, `TRUST_DOMAIN_INVALID`, `X509_SVID_INVALID`,
+ * `BUNDLE_NOT_FOUND`, `X509_SVID_NOT_YET_VALID`, `X509_SVID_EXPIRED`, `X509_SVID_UNTRUSTED`
+ */
+export function verifyX509Svid(
+  chain: readonly Uint8Array[],
+  bundles: X509BundleSource,
+  options: { readonly nowMs?: number } = {},
+): VerifiedX509Svid {
+  const { nowMs = systemClock.now() } = options;
+  if (chain.length > MAX_CHAIN_LENGTH) {
+    throw new SpiffeError('X509_SVID_INVALID', `The chain has more than ${MAX_CHAIN_LENGTH} certificates`);
+  }
+  const [leaf, ...intermediates] = chain.map(parseCertificate);
+  if (leaf === undefined) throw new SpiffeError('X509_SVID_INVALID', 'The chain is empty');
+  const id = assertLeaf(leaf);
+  assertValidity(leaf, id, nowMs);
+  const bundle = bundles.getX509Bundle(id.trustDomain);
+  if (bundle === undefined || !bundle.trustDomain.equals(id.trustDomain)) {
+    throw new SpiffeError('BUNDLE_NOT_FOUND', `There is no X.509 bundle of the trust domain ${id.trustDomain}`);
+  }
+  const answer = buildPath({
+    leaf,
+    intermediates,
+    anchors: bundle.authorities.map(parseCertificate),
+    nowMs,
+    assertIssuer: (issuer, kind) => assertIssuer(issuer, id.trustDomain, kind),
+  });
+  if (answer.path === undefined) {
+    const why = answer.reasons[0] ?? 'no issuer fits';
+    throw new SpiffeError('X509_SVID_UNTRUSTED', `No path leads from ${id} to an authority of its bundle: ${why}`);
+  }
+  return { id, chain: answer.path.map(({ der }) => der), expiresAtMs: leaf.notAfterMs };
+}
+
+function assertValidity(leaf: Certificate, id: SpiffeId, nowMs: number): void {
+  if (nowMs < leaf.notBeforeMs) {
+    const from = new Date(leaf.notBeforeMs).toISOString();
+    throw new SpiffeError('X509_SVID_NOT_YET_VALID', `The X509-SVID of ${id} is valid only from ${from}`);
+  }
+  if (nowMs > leaf.notAfterMs) {
+    const end = new Date(leaf.notAfterMs).toISOString();
+    throw new SpiffeError('X509_SVID_EXPIRED', `The X509-SVID of ${id} ended at ${end}`);
+  }
+}
