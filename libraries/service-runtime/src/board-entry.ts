@@ -15,6 +15,16 @@ export interface OperationContext {
   readonly signal: AbortSignal;
 }
 
+/** How hard the load uses a credential. */
+export interface LoadPace {
+  /** Operations that run at once. Default 4. */
+  readonly concurrency?: number;
+  /** Pause of each lane between two operations. Default 50 ms, so that the load leaves room for the work. */
+  readonly pauseMs?: number;
+  /** The same while a rotation goes on. Default 5 ms. */
+  readonly busyPauseMs?: number;
+}
+
 /** What a rotation reports; `RotationOutcome` of `@neural-hive/security/credentials` is one. */
 export interface RotationLike {
   readonly reason?: string;
@@ -38,6 +48,8 @@ export interface BoardEntry {
   rotate?(reason: 'forced'): Promise<RotationLike>;
   /** One read that uses the credential as it is now. Rejects when the read failed. */
   operate?(context: OperationContext): Promise<void>;
+  /** For operations that cost more, or less, than a small query. */
+  readonly pace?: LoadPace;
   /** Tells of every rotation that ended, the forced ones included. */
   onRotation?(listener: (rotation: RotationLike) => void): () => void;
   /** Tells of a change that somebody else made, after the fact: SVIDs rotate on command of their authority. */

@@ -61,7 +61,7 @@ class FakeCredential {
 
 const boards: CredentialBoard[] = [];
 function board(options: ConstructorParameters<typeof CredentialBoard>[0] = {}): CredentialBoard {
-  const created = new CredentialBoard({ pauseMs: 1, busyPauseMs: 0, ...options });
+  const created = new CredentialBoard({ pace: { pauseMs: 1, busyPauseMs: 0 }, ...options });
   boards.push(created);
   return created;
 }

@@ -3,6 +3,7 @@ import {
   type BoardEntry,
   type BoardReport,
   type ListedCredential,
+  type LoadPace,
   type LoadStatistics,
   type RotationLike,
   type RotationRecord,
@@ -18,9 +19,8 @@ export interface CredentialBoardOptions {
   readonly minOperations?: number;
   /** The longest wait for them, after which the rotation is recorded with what there was. Default 5000 ms. */
   readonly settleTimeoutMs?: number;
-  readonly concurrency?: number;
-  readonly pauseMs?: number;
-  readonly busyPauseMs?: number;
+  /** For entries that do not say. */
+  readonly pace?: LoadPace;
 }
 
 interface Place {
@@ -50,19 +50,9 @@ export class CredentialBoard {
   /** Returns the function that takes the credential off the board. */
   register(entry: BoardEntry): () => void {
     if (this.#places.has(entry.name)) throw new TypeError(`The credential "${entry.name}" is on the board already`);
-    const { logger, clock, concurrency, pauseMs, busyPauseMs } = this.#options;
+    const { logger, clock, pace } = this.#options;
     const operate = entry.operate?.bind(entry);
-    const load =
-      operate &&
-      new LoadGenerator({
-        name: entry.name,
-        operate,
-        clock,
-        logger,
-        ...(concurrency !== undefined && { concurrency }),
-        ...(pauseMs !== undefined && { pauseMs }),
-        ...(busyPauseMs !== undefined && { busyPauseMs }),
-      });
+    const load = operate && new LoadGenerator({ ...pace, ...entry.pace, name: entry.name, operate, clock, logger });
     const place: Place = { entry, load, expected: 0, rotating: Promise.resolve(), stop: [] };
     this.#places.set(entry.name, place);
     if (load !== undefined) this.#observe(place, load);

@@ -5,6 +5,7 @@ export {
   type CredentialKind,
   type DrainGate,
   type ListedCredential,
+  type LoadPace,
   type LoadStatistics,
   type OperationContext,
   type RotationLike,
@@ -32,3 +33,5 @@ export {
   type ServiceDefinition,
 } from './run-service.ts';
 export { createServiceMetrics, type ServiceMetrics } from './service-metrics.ts';
+export { type VaultTokenEntryOptions, vaultTokenEntry } from './vault-token-entry.ts';
+export { type ObservedX509Source, type X509EntryOptions, x509Entry } from './x509-entry.ts';

@@ -1,17 +1,11 @@
 import { type Clock, messageOf, sleep, systemClock } from '@neural-hive/security/common';
-import type { OperationContext } from './board-entry.ts';
+import type { LoadPace, OperationContext } from './board-entry.ts';
 import type { Logger } from './logger.ts';
 import { OperationLog } from './operation-log.ts';
 
-export interface LoadGeneratorOptions {
+export interface LoadGeneratorOptions extends LoadPace {
   readonly name: string;
   readonly operate: (context: OperationContext) => Promise<void>;
-  /** Operations that run at once. Default 4. */
-  readonly concurrency?: number;
-  /** Pause of each lane between two operations. Default 50 ms, so that the load leaves room for the work. */
-  readonly pauseMs?: number;
-  /** The same while a rotation goes on. Default 5 ms. */
-  readonly busyPauseMs?: number;
   readonly clock?: Clock;
   readonly logger?: Logger | undefined;
 }

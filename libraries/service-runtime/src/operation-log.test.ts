@@ -39,7 +39,7 @@ describe('statisticsOf', () => {
     const late = [operation(0, 5), operation(99, 101)];
     expect(statisticsOf(late, { startedAtMs: 50, endedAtMs: 60 })).toMatchObject({
       operationsDuring: 0,
-      maxStallMs: 96,
+      maxStallMs: 51,
     });
   });
 });

@@ -18,7 +18,7 @@ export interface IntervalStatistics {
   readonly failed: number;
   /** Operations that were repeated at least once. */
   readonly retried: number;
-  /** The longest latency of one of them, or the longest time between two completions that touches the interval. */
+  /** The longest latency of one of them, or the longest time from the start or a completion to the next completion. */
   readonly maxStallMs: number;
 }
 
@@ -37,9 +37,10 @@ export function statisticsOf(operations: readonly Operation[], interval: Interva
       if (operation.retries > 0) retried += 1;
       maxStallMs = Math.max(maxStallMs, endedAtMs - startedAtMs);
     }
-    const gapTouches =
-      previousEndMs !== undefined && previousEndMs <= interval.endedAtMs && endedAtMs >= interval.startedAtMs;
-    if (gapTouches) maxStallMs = Math.max(maxStallMs, endedAtMs - (previousEndMs ?? endedAtMs));
+    if (previousEndMs !== undefined && previousEndMs <= interval.endedAtMs && endedAtMs >= interval.startedAtMs) {
+      // The load pauses on purpose while nothing rotates, so the time before the interval is no stall.
+      maxStallMs = Math.max(maxStallMs, endedAtMs - Math.max(previousEndMs, interval.startedAtMs));
+    }
     previousEndMs = endedAtMs;
   }
   return { operationsDuring, failed, retried, maxStallMs };
