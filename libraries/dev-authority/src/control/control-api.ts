@@ -1,0 +1,57 @@
+import type { Answer, Backend, Call } from '../api/route.ts';
+import { denied, invalid } from '../fault.ts';
+import type { ServiceAccountIssuer } from '../service-accounts/service-account-issuer.ts';
+
+export const CONTROL_MOUNT = 'sys/dev/';
+
+export interface ControlTargets {
+  readonly serviceAccounts: ServiceAccountIssuer;
+  readonly spiffeKeys: () => Uint8Array;
+  /** Rotates one identity or all; answers with how many. */
+  readonly rotateX509: (spiffeId?: string) => Promise<number>;
+}
+
+/**
+ * `sys/dev/`: what only this authority has, kept apart from Vault's API. Everything but the public keys needs a root
+ * token, or comes over the control socket, whose caller is the supervisor.
+ */
+export function controlBackend(targets: ControlTargets): Backend {
+  const onlyRoot =
+    (handler: (call: Call) => Answer | Promise<Answer>) =>
+    (call: Call): Answer | Promise<Answer> => {
+      if (!call.acl.isRoot) throw denied();
+      return handler(call);
+    };
+  return {
+    routes: [
+      {
+        path: 'rotate-x509',
+        write: onlyRoot(async ({ fields }) => {
+          const spiffeId = fields.text('spiffe_id');
+          return { data: { rotated: await targets.rotateX509(spiffeId) }, changed: false };
+        }),
+      },
+      {
+        path: 'service-account-token',
+        write: onlyRoot(({ fields }) => {
+          const namespace = fields.text('namespace') ?? '';
+          const name = fields.text('name') ?? '';
+          if (![namespace, name].every((part) => /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(part))) {
+            throw invalid('"namespace" and "name" must be names as Kubernetes has them');
+          }
+          const audiences = fields.list('audiences') ?? [];
+          if (audiences.length === 0) throw invalid('"audiences" must be supplied');
+          const ttlSeconds = fields.seconds('ttl') ?? 3600;
+          return { data: { token: targets.serviceAccounts.issue({ namespace, name }, { audiences, ttlSeconds }) } };
+        }),
+      },
+      {
+        // Public keys, for a `jwks_url`.
+        path: 'spiffe-jwks',
+        open: true,
+        read: () => ({ raw: { contentType: 'application/json', body: Buffer.from(targets.spiffeKeys()) } }),
+      },
+    ],
+    save: () => undefined,
+  };
+}

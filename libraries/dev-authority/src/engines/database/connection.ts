@@ -1,0 +1,129 @@
+import { type ClientBase, type ClientConfig, Pool } from 'pg';
+import { type Fields, isRecord } from '../../api/fields.ts';
+import { invalid } from '../../fault.ts';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+export interface ConnectionSettings {
+  readonly plugin: string;
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+  readonly allowedRoles: readonly string[];
+  readonly maxConnections: number;
+}
+
+export function readConnection(fields: Fields, present: ConnectionSettings | undefined): ConnectionSettings {
+  const plugin = fields.text('plugin_name') ?? present?.plugin ?? '';
+  if (plugin !== 'postgresql-database-plugin') {
+    throw invalid(`error creating database object: plugin not found in the catalog: ${plugin}`);
+  }
+  const details = fields.record('connection_details');
+  const url =
+    fields.text('connection_url') ?? (isRecord(details) ? String(details.connection_url) : present?.url) ?? '';
+  if (url === '') throw invalid('error creating database object: connection_url cannot be empty');
+  const settings: ConnectionSettings = {
+    plugin,
+    url,
+    username: fields.text('username') ?? present?.username ?? '',
+    password: fields.text('password') ?? present?.password ?? '',
+    allowedRoles: fields.list('allowed_roles') ?? present?.allowedRoles ?? [],
+    maxConnections: fields.integer('max_open_connections') ?? present?.maxConnections ?? 4,
+  };
+  clientConfig(settings);
+  return settings;
+}
+
+/** `password` is never shown. */
+export function describeConnection(settings: ConnectionSettings): Record<string, unknown> {
+  return {
+    allowed_roles: settings.allowedRoles,
+    connection_details: { connection_url: settings.url, username: settings.username },
+    password_policy: '',
+    plugin_name: settings.plugin,
+    plugin_version: '',
+    root_credentials_rotate_statements: [],
+  };
+}
+
+export function mayUse(settings: ConnectionSettings, role: string): boolean {
+  return settings.allowedRoles.some((allowed) =>
+    allowed.endsWith('*') ? role.startsWith(allowed.slice(0, -1)) : allowed === role,
+  );
+}
+
+/** The logins that the engine itself uses, opened when first needed. */
+export class Connection {
+  readonly #pool: Pool;
+
+  constructor(settings: ConnectionSettings) {
+    this.#pool = new Pool({
+      ...clientConfig(settings),
+      max: Math.max(1, settings.maxConnections),
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      application_name: 'dev-authority',
+      allowExitOnIdle: true,
+    });
+    // An idle session that the server ends is replaced at the next use.
+    this.#pool.on('error', () => undefined);
+  }
+
+  async verify(): Promise<void> {
+    await this.#pool.query('SELECT 1');
+  }
+
+  /** All or nothing. */
+  async transaction<T>(run: (client: ClientBase) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await run(client);
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((failed: Error) => {
+        broken = failed;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+/** A URL, or `key=value` words as libpq takes them, with `{{username}}` and `{{password}}` filled in. */
+function clientConfig({ url, username, password }: ConnectionSettings): ClientConfig {
+  const fill = (text: string, encode: (value: string) => string): string =>
+    text.replace(/\{\{\s*(username|password)\s*\}\}/g, (_match, key: string) =>
+      encode(key === 'username' ? username : password),
+    );
+  if (/^postgres(?:ql)?:\/\//.test(url)) return { connectionString: fill(url, encodeURIComponent) };
+  const words = new Map<string, string>();
+  for (const [, key, quoted, bare] of url.matchAll(/(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))/g)) {
+    words.set(
+      key ?? '',
+      fill((quoted ?? bare ?? '').replace(/\\(.)/g, '$1'), (value) => value),
+    );
+  }
+  const host = words.get('host');
+  if (host === undefined)
+    throw invalid('error creating database object: connection_url is neither a URL nor "host=… dbname=…"');
+  const ssl = words.get('sslmode') ?? 'prefer';
+  return {
+    host,
+    port: Number(words.get('port') ?? 5432),
+    user: words.get('user') ?? username,
+    password: words.get('password') ?? password,
+    ...(words.has('dbname') ? { database: words.get('dbname') } : {}),
+    ...(ssl === 'verify-full' || ssl === 'verify-ca' || ssl === 'require'
+      ? { ssl: { rejectUnauthorized: ssl !== 'require' } }
+      : {}),
+  };
+}
