@@ -1,6 +1,7 @@
 import { type ExecutionResult, executionResult } from '@neural-hive/contracts';
 import type { ClaimedTicket } from './claimed-ticket.ts';
 import type { TicketFailure } from './failure.ts';
+import type { UnreadableTicket } from './ports.ts';
 
 /** What an executor that succeeded found out. */
 export interface Executed {
@@ -53,6 +54,27 @@ export function buildResult(
     error_class: failure?.code ?? null,
     error_message: failure === undefined ? null : cut(failure.message, LIMITS.message),
     actual_duration_ms: Math.max(0, Math.round(durationMs)),
+    agent_id: agentId,
+    spiffe_id: spiffeId,
+    timestamp: nowMs,
+  });
+}
+
+/** The answer to something that was claimed and is no ticket. */
+export function buildUnreadable(
+  { ticketId, planId, fencing, problem }: UnreadableTicket,
+  { agentId, spiffeId }: Publisher,
+  nowMs: number,
+): ExecutionResult {
+  return executionResult.parse({
+    ticket_id: ticketId,
+    plan_id: planId,
+    fencing_token: fencing,
+    status: 'FAILED',
+    result: { success: false },
+    error_class: 'parameters',
+    error_message: cut(`The ticket cannot be read: ${problem}`, LIMITS.message),
+    actual_duration_ms: 0,
     agent_id: agentId,
     spiffe_id: spiffeId,
     timestamp: nowMs,

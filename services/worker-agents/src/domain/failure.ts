@@ -23,13 +23,6 @@ const RETRYABLE: ReadonlySet<ErrorClass> = new Set<ErrorClass>(['execution', 'ti
 /** The failure that anything thrown by an executor stands for. What nobody foresaw is a crash. */
 export function failureOf(error: unknown): TicketFailure {
   if (error instanceof TicketFailure) return error;
-  const code = error instanceof NeuralHiveError ? error.code : undefined;
-  if (code === 'refused') return new TicketFailure('parameters', messageFor(error), { cause: error });
-  if (code === 'not_started') return new TicketFailure('execution', messageFor(error), { cause: error });
-  if (error instanceof NeuralHiveError) return new TicketFailure('backend', messageFor(error), { cause: error });
+  if (error instanceof NeuralHiveError) return new TicketFailure('backend', error.message, { cause: error });
   return new TicketFailure('crash', 'The executor failed in a way that it does not know', { cause: error });
-}
-
-function messageFor(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown';
 }

@@ -1,7 +1,15 @@
+import type { ErrorClass } from '@neural-hive/contracts';
+import { AttemptError, type AttemptErrorCode } from '../attempts/attempt-error.ts';
 import type { AttemptRunner, AttemptSource, FinishedAttempt } from '../attempts/attempt-runner.ts';
 import type { AllowedProgram, ProgramCatalogue } from '../attempts/program-catalogue.ts';
 import type { Execution } from '../domain/executor.ts';
 import { TicketFailure } from '../domain/failure.ts';
+
+const CLASSES: Readonly<Record<AttemptErrorCode, ErrorClass>> = {
+  refused: 'parameters',
+  not_started: 'execution',
+  lost: 'crash',
+};
 
 export function allowedFor(programs: ProgramCatalogue, name: string, type: 'BUILD' | 'TEST'): AllowedProgram {
   const program = Object.hasOwn(programs, name) ? programs[name] : undefined;
@@ -24,7 +32,11 @@ export async function runProgram<T>(
   run: ProgramRun,
   read: (attempt: FinishedAttempt) => Promise<T>,
 ): Promise<T> {
-  const attempt = await runner.run({ attemptId, timeoutMs, ...run }, { signal });
+  const attempt = await runner.run({ attemptId, timeoutMs, ...run }, { signal }).catch((error: unknown) => {
+    throw error instanceof AttemptError
+      ? new TicketFailure(CLASSES[error.code], error.message, { cause: error })
+      : error;
+  });
   try {
     const { exit, output } = attempt;
     const logs = output.lines();
