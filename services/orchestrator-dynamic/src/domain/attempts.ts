@@ -18,7 +18,8 @@ export function onClaimed(turn: PlanTurn, event: PlanEventOf<'claimed'>): void {
     takeovers: ticket.takeovers + (event.takeover ? 1 : 0),
   });
   if (held.takeovers <= turn.head.policy.maxTakeovers) return;
-  giveUp(turn, held, 'crash', `${held.takeovers} holders of this ticket went silent: it is at fault itself`);
+  // By a timer, because timers come after results: this holder may have finished already.
+  turn.emit({ type: 'setTimer', timerId: `exhausted:${ticket.ticketId}`, fireAtMs: turn.atMs });
 }
 
 /** An attempt ended. A result of an older claim than the newest, or of a ticket that ended, counts for nothing. */
@@ -45,6 +46,9 @@ export function onTimer(turn: PlanTurn, timerId: string): void {
     const due = turn.change(ticket, { stage: 'waiting' });
     if (turn.head.outcome === null) publishReady(turn, [due]);
     else settle(turn);
+  }
+  if (kind === 'exhausted' && ticket.stage === 'published') {
+    giveUp(turn, ticket, 'crash', `${ticket.takeovers} holders of this ticket went silent: it is at fault itself`);
   }
   if (kind === 'deadline') giveUp(turn, ticket, 'timeout', 'the deadline passed before any attempt had completed');
 }

@@ -6,7 +6,10 @@ export type PlanCommand =
   /** Ask the registry whether somebody alive can do every task type; the answer is `admitted` or `unable`. */
   | { readonly type: 'admit' }
   | { readonly type: 'publishTicket'; readonly ticket: ExecutionTicket }
-  /** `claimed` false: must not be held by a worker; an engine that finds it held applies that claim first. */
+  /**
+   * An engine that finds a result of the ticket, or a holder where `claimed` is false, applies that first and decides
+   * again: what a worker did must be known before it is called off.
+   */
   | { readonly type: 'cancelTicket'; readonly ticketId: string; readonly claimed: boolean }
   | { readonly type: 'setTimer'; readonly timerId: string; readonly fireAtMs: number }
   | { readonly type: 'clearTimer'; readonly timerId: string }

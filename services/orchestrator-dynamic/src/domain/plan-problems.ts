@@ -20,7 +20,7 @@ export function checkPlan(value: unknown, nowMs: number): CheckedPlan {
   const shape: PlanProblem[] = parsed.success
     ? []
     : parsed.error.issues.map((issue) => ({ path: jsonPath(issue.path), message: issue.message }));
-  const problems = [...shape, ...meaningProblems(value, nowMs)];
+  const problems = [...shape, ...unstorableText(value, []), ...meaningProblems(value, nowMs)];
   return parsed.success && problems.length === 0 ? { ok: true, plan: parsed.data } : { ok: false, problems };
 }
 
@@ -33,6 +33,21 @@ export function jsonPath(path: readonly PropertyKey[]): string {
   return text;
 }
 
+/** NUL and lone surrogates are JSON, but no text that a database keeps. The depth is that of the parser before. */
+function* unstorableText(value: unknown, path: readonly PropertyKey[]): Generator<PlanProblem> {
+  if (typeof value === 'string' && UNSTORABLE.test(value)) {
+    yield { path: jsonPath(path), message: 'the text holds NUL or half a surrogate pair' };
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, member] of Object.entries(value)) {
+    const at = [...path, Array.isArray(value) ? Number(key) : key];
+    if (UNSTORABLE.test(key)) yield { path: jsonPath(at), message: 'the name holds NUL or half a surrogate pair' };
+    yield* unstorableText(member, at);
+  }
+}
+
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
+
 interface ReadableTask {
   readonly index: number;
   readonly id: string | undefined;
@@ -42,7 +57,7 @@ interface ReadableTask {
 
 function meaningProblems(value: unknown, nowMs: number): PlanProblem[] {
   if (!isRecord(value)) return [];
-  const tasks = listOf(value['tasks']).flatMap((task, index) => (isRecord(task) ? [readTask(task, index)] : []));
+  const tasks = listOf(value.tasks).flatMap((task, index) => (isRecord(task) ? [readTask(task, index)] : []));
   const known = new Map<string, number>();
   const problems: PlanProblem[] = [];
   for (const { id, index } of tasks) {
@@ -55,11 +70,11 @@ function meaningProblems(value: unknown, nowMs: number): PlanProblem[] {
   for (const task of tasks) problems.push(...taskProblems(task, known));
   problems.push(...cycleProblems(tasks));
   // Names can be checked only against a list of tasks that is one.
-  if (Array.isArray(value['tasks'])) {
-    problems.push(...orderProblems(value['execution_order'], known));
-    problems.push(...unknownNames(value['destructive_tasks'], '$.destructive_tasks', known));
+  if (Array.isArray(value.tasks)) {
+    problems.push(...orderProblems(value.execution_order, known));
+    problems.push(...unknownNames(value.destructive_tasks, '$.destructive_tasks', known));
   }
-  const validUntil = value['valid_until'];
+  const validUntil = value.valid_until;
   if (typeof validUntil === 'number' && validUntil <= nowMs) {
     problems.push({ path: '$.valid_until', message: `the plan expired at ${new Date(validUntil).toISOString()}` });
   }
@@ -67,12 +82,12 @@ function meaningProblems(value: unknown, nowMs: number): PlanProblem[] {
 }
 
 function readTask(task: Readonly<Record<string, unknown>>, index: number): ReadableTask {
-  const id = task['task_id'];
+  const id = task.task_id;
   return {
     index,
     id: typeof id === 'string' ? id : undefined,
-    type: task['task_type'],
-    dependencies: listOf(task['dependencies']).flatMap((dependency, at) =>
+    type: task.task_type,
+    dependencies: listOf(task.dependencies).flatMap((dependency, at) =>
       typeof dependency === 'string' ? [{ index: at, id: dependency }] : [],
     ),
   };
@@ -111,8 +126,9 @@ function cycleProblems(tasks: readonly ReadableTask[]): PlanProblem[] {
 function* orderProblems(order: unknown, known: ReadonlyMap<string, number>): Generator<PlanProblem> {
   if (!Array.isArray(order)) return;
   yield* unknownNames(order, '$.execution_order', known);
+  const listed = new Set<unknown>(order);
   for (const [id, index] of known) {
-    if (!order.includes(id)) yield { path: '$.execution_order', message: `"${id}" ($.tasks[${index}]) is not in it` };
+    if (!listed.has(id)) yield { path: '$.execution_order', message: `"${id}" ($.tasks[${index}]) is not in it` };
   }
 }
 

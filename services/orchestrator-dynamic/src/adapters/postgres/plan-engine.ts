@@ -1,0 +1,277 @@
+import { EventEmitter } from 'node:events';
+import type { CognitivePlan } from '@neural-hive/contracts';
+import { type Clock, messageOf, sleep, systemClock } from '@neural-hive/security/common';
+import type { Logger } from '@neural-hive/service-runtime';
+import {
+  type ExecutionPolicy,
+  isFinal,
+  type PlanState,
+  type PlanStatus,
+  type PlanSummary,
+} from '../../domain/index.ts';
+import type { Admission, NeededAbility } from '../../ports/admission.ts';
+import { recordAudit } from './audit.ts';
+import { ClaimedMeanwhileError } from './carry-out.ts';
+import { type EngineMetrics, NO_METRICS } from './engine-metrics.ts';
+import { findBusyPlans } from './plan-inbox.ts';
+import { type NumberedProgress, PlanStore } from './plan-store.ts';
+import { type Applied, applyGiven, applyNext, type Checkpoint } from './plan-transaction.ts';
+import type { SessionPool } from './session-pool.ts';
+import { type SubmitOutcome, submitPlan } from './submit-plan.ts';
+import { type Wish, type WishOutcome, wishEvent, wishEventId } from './wish.ts';
+
+export interface PlanEngineOptions {
+  /** Sessions of the orchestrator's login; borrowed, not closed. */
+  readonly pool: SessionPool;
+  readonly admission: Admission;
+  readonly policy: ExecutionPolicy;
+  /** How often to look for work that no notification announced. Default 200 ms. */
+  readonly pollMs?: number;
+  /** How many plans are at an event at once. Default 4. */
+  readonly concurrency?: number;
+  readonly clock?: Clock;
+  readonly log?: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly metrics?: EngineMetrics;
+  readonly checkpoint?: Checkpoint;
+}
+
+/** A plan whose events fail waits this long before the next try, so that the others go on. */
+const HOLD_MS = 1_000;
+
+/**
+ * Runs plans over PostgreSQL: next event, decide, commands, in one transaction an event; several plans at once, one
+ * event a plan at a time. Everything durable is in the database: another engine goes on wherever this one stops.
+ */
+export class PlanEngine {
+  readonly #options: Required<Omit<PlanEngineOptions, 'log' | 'checkpoint'>> &
+    Pick<PlanEngineOptions, 'log' | 'checkpoint'>;
+  readonly #store = new PlanStore();
+  readonly #changes = new EventEmitter().setMaxListeners(0);
+  readonly #busy = new Map<string, Promise<void>>();
+  readonly #again = new Set<string>();
+  readonly #waiting = new Set<string>();
+  readonly #admitting = new Map<string, Promise<void>>();
+  readonly #heldUntilMs = new Map<string, number>();
+  readonly #stopping = new AbortController();
+  #polling: Promise<void> = Promise.resolve();
+
+  private constructor(options: PlanEngineOptions) {
+    this.#options = {
+      pollMs: 200,
+      concurrency: 4,
+      clock: systemClock,
+      metrics: NO_METRICS,
+      ...options,
+    };
+  }
+
+  /** Resolves once the first look at the database succeeded; plans that were under way go on from there. */
+  static async open(options: PlanEngineOptions): Promise<PlanEngine> {
+    const engine = new PlanEngine(options);
+    await engine.#look();
+    engine.#polling = engine.#poll();
+    return engine;
+  }
+
+  /** Takes no further event and waits for the transactions under way. */
+  async close(): Promise<void> {
+    this.#stopping.abort(new Error('the engine is closed'));
+    this.#waiting.clear();
+    await Promise.allSettled([this.#polling, ...this.#busy.values(), ...this.#admitting.values()]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Looks at one plan now; called for every announcement of the ticket transport. */
+  wake(planId: string): void {
+    if (this.#stopping.signal.aborted) return;
+    if (this.#busy.has(planId)) this.#again.add(planId);
+    else if (this.#busy.size >= this.#options.concurrency) this.#waiting.add(planId);
+    else this.#start(planId);
+  }
+
+  /** Stores a checked plan, records who submitted it and sets it going, all or nothing. */
+  async submit(plan: CognitivePlan, by: string): Promise<SubmitOutcome> {
+    const { clock, policy, pool, metrics } = this.#options;
+    const made = await submitPlan(pool, this.#store, { plan, by, policy, atMs: clock.now() });
+    if (made === 'conflict') return { kind: 'conflict' };
+    if (made !== 'same') {
+      metrics.planSubmitted();
+      this.#afterCommit(plan.plan_id, made);
+    }
+    const stored = await this.#store.read(pool, plan.plan_id);
+    if (stored === undefined) return { kind: 'conflict' };
+    return { kind: 'accepted', created: made !== 'same', state: stored.state };
+  }
+
+  /** What a person wants of a plan; who and what is recorded in the same transaction. */
+  async wish(planId: string, wish: Wish): Promise<WishOutcome> {
+    for (;;) {
+      try {
+        return await this.#tryWish(planId, wish);
+      } catch (error) {
+        if (!(error instanceof ClaimedMeanwhileError)) throw error;
+        await this.#drain(planId);
+      }
+    }
+  }
+
+  async find(planId: string): Promise<PlanState | undefined> {
+    return (await this.#store.read(this.#options.pool, planId))?.state;
+  }
+
+  list(filter: { status?: PlanStatus | undefined; limit: number }): Promise<readonly PlanSummary[]> {
+    return this.#store.list(this.#options.pool, filter);
+  }
+
+  progressAfter(planId: string, after: number): Promise<readonly NumberedProgress[]> {
+    return this.#store.progressAfter(this.#options.pool, planId, after);
+  }
+
+  /** Calls back after every change of the plan that this process made. */
+  onChange(planId: string, listener: () => void): () => void {
+    this.#changes.on(planId, listener);
+    return () => this.#changes.off(planId, listener);
+  }
+
+  async #tryWish(planId: string, wish: Wish): Promise<WishOutcome> {
+    const { clock, pool } = this.#options;
+    const applied = await applyGiven(
+      { pool, store: this.#store, checkpoint: this.#options.checkpoint },
+      planId,
+      ({ seq }) => ({ eventId: wishEventId(wish, seq), event: wishEvent(wish, clock.now()) }),
+      (client) => recordAudit(client, planId, wish.action, wish.by, wish.text === null ? {} : { text: wish.text }),
+    );
+    if (applied === undefined) return { kind: 'unknown' };
+    const { refusal, state } = applied.decision;
+    if (refusal !== null) return { kind: 'refused', reason: refusal, state };
+    this.#afterCommit(planId, applied);
+    return { kind: 'done', state };
+  }
+
+  async #poll(): Promise<void> {
+    const { clock, log, pollMs } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await sleep(pollMs, { clock, signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      await this.#look().catch((error: unknown) => {
+        log?.warn({ error: messageOf(error) }, 'cannot look for work; trying again');
+      });
+    }
+  }
+
+  async #look(): Promise<void> {
+    const nowMs = this.#options.clock.now();
+    const { withEvents, admitting } = await findBusyPlans(this.#options.pool, nowMs);
+    for (const planId of withEvents) {
+      if ((this.#heldUntilMs.get(planId) ?? 0) <= nowMs) this.wake(planId);
+    }
+    for (const planId of admitting) this.#admit(planId);
+  }
+
+  #start(planId: string): void {
+    const run = this.#drain(planId)
+      .catch((error: unknown) => this.#hold(planId, error))
+      .finally(() => {
+        this.#busy.delete(planId);
+        if (this.#again.delete(planId)) this.wake(planId);
+        const [next] = this.#waiting;
+        if (next === undefined) return;
+        this.#waiting.delete(next);
+        this.wake(next);
+      });
+    this.#busy.set(planId, run);
+  }
+
+  #hold(planId: string, error: unknown): void {
+    const { clock, log, metrics } = this.#options;
+    metrics.eventFailed();
+    this.#heldUntilMs.set(planId, clock.now() + HOLD_MS);
+    log?.error({ planId, error: messageOf(error) }, 'an event of a plan could not be applied; trying again');
+  }
+
+  /** Applies events of one plan until none is left. */
+  async #drain(planId: string): Promise<void> {
+    const { clock, metrics, pool } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      const startedMs = clock.monotonicMs();
+      let applied: Applied | undefined;
+      try {
+        applied = await applyNext(
+          { pool, store: this.#store, checkpoint: this.#options.checkpoint },
+          planId,
+          clock.now(),
+        );
+      } catch (error) {
+        if (error instanceof ClaimedMeanwhileError) continue;
+        throw error;
+      }
+      if (applied === undefined) break;
+      metrics.eventApplied(applied.event.type, clock.monotonicMs() - startedMs);
+      this.#afterCommit(planId, applied);
+    }
+    this.#heldUntilMs.delete(planId);
+  }
+
+  #afterCommit(planId: string, { before, decision }: Applied): void {
+    const { metrics } = this.#options;
+    const { state, commands, changed } = decision;
+    for (const command of commands) {
+      if (command.type === 'publishTicket') metrics.ticketPublished(command.ticket.task_type);
+    }
+    for (const ticketId of changed) {
+      const ticket = state.tickets.get(ticketId);
+      if (ticket?.stage !== 'ended' || before?.tickets.get(ticketId)?.stage === 'ended') continue;
+      metrics.ticketEnded(ticket.taskType, ticket.status);
+    }
+    if (isFinal(state.status) && before?.status !== state.status) {
+      metrics.planEnded(state.status, (state.endedAtMs ?? state.submittedAtMs) - state.submittedAtMs);
+    }
+    if (state.status === 'ADMITTING') this.#admit(planId);
+    this.#changes.emit(planId);
+  }
+
+  #admit(planId: string): void {
+    if (this.#admitting.has(planId) || this.#stopping.signal.aborted) return;
+    const run = this.#askAdmission(planId)
+      .catch((error: unknown) => {
+        if (this.#stopping.signal.aborted) return;
+        this.#options.log?.error({ planId, error: messageOf(error) }, 'a plan could not be admitted; trying again');
+      })
+      .finally(() => this.#admitting.delete(planId));
+    this.#admitting.set(planId, run);
+  }
+
+  async #askAdmission(planId: string): Promise<void> {
+    const { admission, clock, pool } = this.#options;
+    const { signal } = this.#stopping;
+    const stored = await this.#store.read(pool, planId);
+    if (stored?.state.status !== 'ADMITTING') return;
+    const answer = await admission.check(neededAbilities(stored.state), { signal });
+    if (signal.aborted) return;
+    const applied = await applyGiven(
+      { pool, store: this.#store, checkpoint: this.#options.checkpoint },
+      planId,
+      () => ({
+        eventId: 'admission',
+        event:
+          answer.kind === 'able'
+            ? { type: 'admitted', atMs: clock.now(), warning: answer.warning }
+            : { type: 'unable', atMs: clock.now(), reason: answer.reason },
+      }),
+    );
+    if (applied !== undefined) this.#afterCommit(planId, applied);
+  }
+}
+
+function neededAbilities({ plan }: PlanState): readonly NeededAbility[] {
+  const needs = new Map<string, NeededAbility>();
+  for (const { task_type: taskType, required_capabilities: required } of plan.tasks) {
+    const capabilities = [...new Set(required)].sort();
+    needs.set(JSON.stringify([taskType, capabilities]), { taskType, capabilities });
+  }
+  return [...needs.values()];
+}

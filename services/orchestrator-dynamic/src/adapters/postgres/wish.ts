@@ -1,0 +1,37 @@
+import type { PlanEvent, PlanState } from '../../domain/index.ts';
+
+export type WishOutcome =
+  | { readonly kind: 'done'; readonly state: PlanState }
+  | { readonly kind: 'refused'; readonly reason: string; readonly state: PlanState }
+  | { readonly kind: 'unknown' };
+
+export type WishAction = 'approve' | 'reject' | 'cancel' | 'pause' | 'resume';
+
+/** What a person wants of a plan. */
+export interface Wish {
+  readonly action: WishAction;
+  /** SPIFFE ID of who asks. */
+  readonly by: string;
+  readonly text: string | null;
+}
+
+export function wishEvent(wish: Wish, atMs: number): PlanEvent {
+  const { by, text } = wish;
+  switch (wish.action) {
+    case 'approve':
+      return { type: 'approved', atMs, by, comment: text };
+    case 'reject':
+      return { type: 'rejected', atMs, by, comment: text };
+    case 'cancel':
+      return { type: 'cancel', atMs, by, reason: text };
+    case 'pause':
+    case 'resume':
+      return { type: wish.action, atMs, by };
+  }
+}
+
+/** A verdict and a cancellation happen once; pausing may come again. */
+export function wishEventId({ action }: Wish, seq: number): string {
+  if (action === 'approve' || action === 'reject') return 'verdict';
+  return action === 'cancel' ? 'cancel' : `${action}:${seq}`;
+}
