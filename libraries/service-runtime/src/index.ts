@@ -24,6 +24,7 @@ export {
   observabilityServer,
 } from './observability-server.ts';
 export { watchParent } from './parent-watch.ts';
+export { ResourceStack, withResources } from './resource-stack.ts';
 export { type RotatingEntryOptions, rotatingEntry } from './rotating-entry.ts';
 export {
   type OpenService,

@@ -6,9 +6,9 @@ const JWT = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJzcGlmZmU6Ly9hL2IifQ.c2lnbmF0dXJlLW9
 const VAULT_TOKEN = 'hvs.CAESIJ0123456789abcdef';
 
 function logged(write: (log: ReturnType<typeof createLogger>) => void): string {
-  let text = '';
-  write(createLogger({ name: 'test', level: 'trace', stream: { write: (line) => void (text += line) } }));
-  return text;
+  const lines: string[] = [];
+  write(createLogger({ name: 'test', level: 'trace', stream: { write: (line) => void lines.push(line) } }));
+  return lines.join('');
 }
 
 test('a line is one JSON object with the name, the level and the time', () => {

@@ -30,7 +30,8 @@ interface Running {
 let scripts = 0;
 /** Starts a process that runs a service whose `open` has this body. */
 async function start(body: string, env: Record<string, string> = {}): Promise<Running> {
-  const script = join(folder, `service-${(scripts += 1)}.mjs`);
+  scripts += 1;
+  const script = join(folder, `service-${scripts}.mjs`);
   await writeFile(
     script,
     `import * as runtime from ${JSON.stringify(runtime)};

@@ -7,38 +7,52 @@ const SERVICE_NAME = ServiceRegistryService.register.path.split('/')[1] ?? '';
 
 type WatchCall = ServerWritableStream<HealthCheckRequest, HealthCheckResponse>;
 
-/** The standard health service of gRPC: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
+/**
+ * The standard health service of gRPC. Check asks at once; those who watch are told by `refresh`.
+ * https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+ */
 export class HealthService {
   readonly #watching = new Map<WatchCall, ServingStatus>();
-  #serving: ServingStatus = 'NOT_SERVING';
+  readonly #isServing: () => boolean;
+  #closed = false;
+
+  constructor(isServing: () => boolean) {
+    this.#isServing = isServing;
+  }
 
   readonly check: handleUnaryCall<HealthCheckRequest, HealthCheckResponse> = (call, callback) => {
     if (!isKnown(call.request.service)) callback({ code: status.NOT_FOUND, details: 'There is no such service here' });
-    else callback(null, { status: this.#serving });
+    else callback(null, { status: this.#status() });
   };
 
   readonly watch: handleServerStreamingCall<HealthCheckRequest, HealthCheckResponse> = (call) => {
     const stop = (): void => void this.#watching.delete(call);
     call.once('cancelled', stop).once('close', stop).once('error', stop);
-    if (isKnown(call.request.service)) this.#watching.set(call, this.#serving);
-    call.write({ status: isKnown(call.request.service) ? this.#serving : 'SERVICE_UNKNOWN' });
+    const told = isKnown(call.request.service) ? this.#status() : 'SERVICE_UNKNOWN';
+    if (told !== 'SERVICE_UNKNOWN') this.#watching.set(call, told);
+    call.write({ status: told });
   };
 
   /** Tells everyone who watches when the state has changed. */
-  set(serving: boolean): void {
-    this.#serving = serving ? 'SERVING' : 'NOT_SERVING';
+  refresh(): void {
+    const now = this.#status();
     for (const [call, told] of this.#watching) {
-      if (told === this.#serving) continue;
-      this.#watching.set(call, this.#serving);
-      call.write({ status: this.#serving });
+      if (told === now) continue;
+      this.#watching.set(call, now);
+      call.write({ status: now });
     }
   }
 
-  /** Ends the streams. */
+  /** Says NOT_SERVING from now on and ends the streams. */
   close(): void {
-    this.set(false);
+    this.#closed = true;
+    this.refresh();
     for (const call of this.#watching.keys()) call.end();
     this.#watching.clear();
+  }
+
+  #status(): ServingStatus {
+    return !this.#closed && this.#isServing() ? 'SERVING' : 'NOT_SERVING';
   }
 }
 
