@@ -1,0 +1,31 @@
+import { SCHEMAS } from '@neural-hive/contracts';
+
+/** The database role, and the policy, with which the announcement users are replaced. */
+export const ANNOUNCE_ROTATOR_ROLE = 'announce-rotator';
+
+/** The name of the database connection in the engine. */
+export const POSTGRES_CONNECTION = 'neural-hive';
+
+/** The login that the database engine itself uses. */
+export const VAULT_ADMIN = 'vault_admin';
+
+/** NOLOGIN: makes and drops the announcement users, and so keeps the right to drop those of earlier leases. */
+export const ANNOUNCE_ADMIN = 'announce_admin';
+
+/** NOLOGIN: what an announcement user belongs to. It may connect, listen and notify, and read nothing. */
+export const ANNOUNCE_GROUP = 'announce';
+
+/** NOLOGIN: workers call the functions of the ticket transport and see no table. */
+export const TICKETS_WORKER_GROUP = 'tickets_worker';
+
+/** NOLOGIN: reads the release history. */
+export const RELEASES_READER_GROUP = 'releases_ro';
+
+/** Every NOLOGIN role: an owner and a group a schema, and those above. */
+export const GROUPS: readonly string[] = [
+  ...SCHEMAS.flatMap((schema) => [`${schema}_owner`, `${schema}_rw`]),
+  TICKETS_WORKER_GROUP,
+  RELEASES_READER_GROUP,
+  ANNOUNCE_GROUP,
+  ANNOUNCE_ADMIN,
+];
