@@ -1,1 +1,17 @@
-export {};
+export { CertificateAuthority } from './certificate-authority.ts';
+export type {
+  CertificateAuthorityOptions,
+  CertificateAuthorityState,
+  IntermediateRequest,
+  IssuedCertificate,
+  JwtSvidRequest,
+  PublicKeyRequest,
+  SignedCertificate,
+  TlsCertificateRequest,
+  X509SvidRequest,
+} from './certificate-authority-options.ts';
+export type { SubjectNames } from './certificate-extensions.ts';
+export { type CertificateRequest, parseCertificateRequest } from './certificate-request.ts';
+export type { CertificateTemplate } from './certificate-template.ts';
+export { JwtSigner, type JwtSignerAlgorithm } from './jwt-signer.ts';
+export { generateKeyPair, type KeyPair, type KeyType } from './key-type.ts';
