@@ -38,13 +38,21 @@ export interface GuardOptions {
   readonly user: RunAs;
   /** A folder to delete when the server has ended, for throw-away clusters. */
   readonly removeFolder?: string | undefined;
+  /** Default: that of PostgreSQL. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Starts the server under a guard, in a session of their own so that Ctrl-C reaches neither. */
-export function spawnGuarded({ program, args, user, removeFolder = '' }: GuardOptions): ChildProcess {
+export function spawnGuarded({
+  program,
+  args,
+  user,
+  removeFolder = '',
+  env = SERVER_ENVIRONMENT,
+}: GuardOptions): ChildProcess {
   const child = spawn('/bin/sh', ['-c', GUARD_SCRIPT, GUARD_NAME, removeFolder, program, ...args], {
     cwd: '/',
-    env: SERVER_ENVIRONMENT,
+    env,
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe'],
     ...(user.switches ? { uid: user.uid, gid: user.gid } : {}),

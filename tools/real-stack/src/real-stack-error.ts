@@ -1,0 +1,6 @@
+import { NeuralHiveError } from '@neural-hive/security/common';
+
+export type RealStackErrorCode = 'python_missing' | 'install_failed' | 'start_failed' | 'unknown_component';
+
+/** A component cannot be installed or started. The message is one line that says what to do. */
+export class RealStackError extends NeuralHiveError<RealStackErrorCode> {}
