@@ -13,6 +13,7 @@ export interface Parts {
   readonly clock: Clock;
   readonly random: Random;
   readonly clusterId: string;
+  readonly trustDomain: string;
   readonly journal: Journal;
   readonly audit: AuditLog;
   readonly policies: PolicyStore;

@@ -3,6 +3,7 @@ import type { Parts } from '../parts.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { mountRoutes } from './mount-routes.ts';
+import { pluginRoutes } from './plugin-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { statusRoutes } from './status-routes.ts';
 
@@ -12,6 +13,7 @@ export function systemBackend(parts: Parts): Backend {
     routes: [
       ...statusRoutes(parts),
       ...policyRoutes(parts),
+      ...pluginRoutes(),
       ...leaseRoutes(parts),
       ...auditRoutes(parts),
       ...mountRoutes(parts),

@@ -11,6 +11,8 @@ export interface ConnectionSettings {
   readonly username: string;
   readonly password: string;
   readonly allowedRoles: readonly string[];
+  /** `scram-sha-256`: statements get the verifier in place of the password. */
+  readonly passwordAuthentication: 'password' | 'scram-sha-256';
   readonly maxConnections: number;
 }
 
@@ -23,12 +25,17 @@ export function readConnection(fields: Fields, present: ConnectionSettings | und
   const url =
     fields.text('connection_url') ?? (isRecord(details) ? String(details.connection_url) : present?.url) ?? '';
   if (url === '') throw invalid('error creating database object: connection_url cannot be empty');
+  const authentication = fields.text('password_authentication') ?? present?.passwordAuthentication ?? 'password';
+  if (authentication !== 'password' && authentication !== 'scram-sha-256') {
+    throw invalid(`error creating database object: '${authentication}' is not a valid password authentication type`);
+  }
   const settings: ConnectionSettings = {
     plugin,
     url,
     username: fields.text('username') ?? present?.username ?? '',
     password: fields.text('password') ?? present?.password ?? '',
     allowedRoles: fields.list('allowed_roles') ?? present?.allowedRoles ?? [],
+    passwordAuthentication: authentication,
     maxConnections: fields.integer('max_open_connections') ?? present?.maxConnections ?? 4,
   };
   clientConfig(settings);
@@ -39,7 +46,13 @@ export function readConnection(fields: Fields, present: ConnectionSettings | und
 export function describeConnection(settings: ConnectionSettings): Record<string, unknown> {
   return {
     allowed_roles: settings.allowedRoles,
-    connection_details: { connection_url: settings.url, username: settings.username },
+    connection_details: {
+      connection_url: settings.url,
+      username: settings.username,
+      ...(settings.passwordAuthentication === 'password'
+        ? {}
+        : { password_authentication: settings.passwordAuthentication }),
+    },
     password_policy: '',
     plugin_name: settings.plugin,
     plugin_version: '',

@@ -10,6 +10,7 @@ import { randomText } from '../../random-text.ts';
 import { Connection, type ConnectionSettings, describeConnection, mayUse, readConnection } from './connection.ts';
 import { type DatabaseRole, describeDatabaseRole, readDatabaseRole } from './database-role.ts';
 import { revokeLogin } from './revocation.ts';
+import { scramVerifier } from './scram-verifier.ts';
 import { expirationText, fillStatement, leasedName } from './statements.ts';
 
 interface Saved {
@@ -87,15 +88,16 @@ export function databaseBackend(parts: Parts, mount: Mount, saved: unknown): Bac
         payload: { database: role.database, role: roleName, username, revocation: JSON.stringify(role.revocation) },
       },
       async () => {
+        const sent = known.passwordAuthentication === 'scram-sha-256' ? scramVerifier(password) : password;
         const filled = role.creation.map((statement) =>
-          fillStatement(statement, { name: username, password, expiration }),
+          fillStatement(statement, { name: username, password: sent, expiration }),
         );
         try {
           await connection.transaction(async (client) => {
             for (const statement of filled) await client.query(statement);
           });
         } catch (error) {
-          throw failure(`failed to execute query: ${databaseMessage(error).replaceAll(password, '…')}`);
+          throw failure(`failed to execute query: ${databaseMessage(error).replaceAll(sent, '…')}`);
         }
       },
     );

@@ -5,7 +5,7 @@ export interface StatementValues {
 }
 
 /** Nothing that could end a quoted SQL text or identifier. */
-const SAFE = { name: /^[\w.-]{1,63}$/, password: /^[\w.-]+$/, expiration: /^[\d: +.-]+$/ };
+const SAFE = { name: /^[\w.-]{1,63}$/, password: /^[\w.$:+/=-]+$/, expiration: /^[\d: +.-]+$/ };
 
 /**
  * Puts values into `{{name}}`, `{{username}}`, `{{password}}` and `{{expiration}}`. Authors quote the places
