@@ -71,8 +71,7 @@ async function read(
   });
   client.on('error', () => undefined);
   // Cuts the connection, so that the server ends what it is doing.
-  const abort = (): void =>
-    void (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  const abort = (): void => void client.connection.stream.destroy();
   signal.throwIfAborted();
   signal.addEventListener('abort', abort, { once: true });
   try {

@@ -20,9 +20,11 @@ export function typescriptFolder(): string {
   return TYPESCRIPT;
 }
 
-/** Compiles single source files of this package to JavaScript, since Node 20 runs no TypeScript. */
-export function compiled(...files: string[]): string {
-  const out = openFolder('compiled');
+/**
+ * Compiles single source files of this package to JavaScript, since Node 20 runs no TypeScript. Files that import packages
+ * need an `out` from where these can be found.
+ */
+export function compiled(files: readonly string[], out = openFolder('compiled')): string {
   const src = fileURLToPath(new URL('..', import.meta.url));
   writeFileSync(join(out, 'package.json'), '{"type":"module"}');
   execFileSync(process.execPath, [
@@ -41,7 +43,7 @@ let guards: GuardPrograms | undefined;
 
 export function compiledGuards(): GuardPrograms {
   if (guards === undefined) {
-    const folder = join(compiled('attempts/attempt-watchdog.ts', 'attempts/attempt-reaper.ts'), 'attempts');
+    const folder = join(compiled(['attempts/attempt-watchdog.ts', 'attempts/attempt-reaper.ts']), 'attempts');
     guards = { watchdog: join(folder, 'attempt-watchdog.js'), reaper: join(folder, 'attempt-reaper.js') };
   }
   return guards;

@@ -1,0 +1,292 @@
+import type { ExecutionTicket, TaskType } from '@neural-hive/contracts';
+import pg from 'pg';
+import { Registry } from 'prom-client';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { PostgresTicketSource, TICKET_CHANNELS } from '../adapters/postgres/ticket-source.ts';
+import type { Capacity } from '../domain/capacity.ts';
+import type { Executed } from '../domain/execution-result.ts';
+import { executionSettings } from '../domain/execution-settings.ts';
+import type { Execution, Executor } from '../domain/executor.ts';
+import { TicketFailure } from '../domain/failure.ts';
+import type { ExecutionSecrets, TicketSource } from '../domain/ports.ts';
+import { startTicketDatabase, type TicketDatabase } from '../testing/database.ts';
+import { ticketOf } from '../testing/tickets.ts';
+import { TicketWorker } from './ticket-worker.ts';
+import { workerMetrics } from './worker-metrics.ts';
+
+let database: TicketDatabase;
+let pool: pg.Pool;
+let listener: pg.Client;
+const sources = new Set<PostgresTicketSource>();
+const workers: TicketWorker[] = [];
+
+beforeAll(async () => {
+  database = await startTicketDatabase();
+  pool = new pg.Pool({ ...database.worker, max: 4 });
+  listener = new pg.Client(database.worker);
+  await listener.connect();
+  listener.on('notification', ({ channel, payload = '' }) => {
+    for (const source of sources) source.notify(channel, payload);
+  });
+  for (const channel of TICKET_CHANNELS) await listener.query(`listen ${channel}`);
+});
+
+afterAll(async () => {
+  await listener?.end();
+  await pool?.end();
+  await database?.stop();
+});
+
+let ticketNumber = 0;
+let ticketId = '';
+beforeEach(() => {
+  ticketNumber += 1;
+  ticketId = `plan.task-${ticketNumber}`;
+});
+
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.drain(0)));
+  sources.clear();
+});
+
+const stored = new Map<string, unknown>();
+const secrets: ExecutionSecrets = {
+  settingsFor: () => Promise.resolve(executionSettings.parse({})),
+  storeResult: (id, result) => {
+    stored.set(id, result);
+    return Promise.resolve(`worker/results/${id}`);
+  },
+};
+
+type Execute = (execution: Execution) => Promise<Executed>;
+
+interface Setup {
+  readonly capacity?: Capacity;
+  readonly agentId?: string;
+  /** Methods to put in place of the source's own, which it is given. */
+  readonly instead?: (own: TicketSource) => Partial<TicketSource>;
+}
+
+function worker(executors: Partial<Record<TaskType, Execute>>, setup: Setup = {}): TicketWorker {
+  const source = new PostgresTicketSource(pool);
+  const own = { claim: source.claim.bind(source), finish: source.finish.bind(source) };
+  if (setup.instead !== undefined) Object.assign(source, setup.instead({ ...source, ...own } as TicketSource));
+  sources.add(source);
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const made = new TicketWorker({
+    source,
+    secrets,
+    executors: Object.entries(executors).map(([type, execute]) => ({ type, execute }) as Executor),
+    capacity: setup.capacity ?? { total: 4, byType: {} },
+    publisher: { agentId: setup.agentId ?? 'agent-1', spiffeId: 'spiffe://neural-hive.local/ns/a/sa/b' },
+    metrics: workerMetrics(new Registry()),
+    log,
+  });
+  workers.push(made);
+  return made;
+}
+
+const publish = (fields: Partial<ExecutionTicket> & Pick<ExecutionTicket, 'task_type'>): Promise<void> =>
+  database.publish(ticketOf({ ticket_id: ticketId, ...fields }));
+
+const result = (id = ticketId) => expect.poll(() => database.result(id), { timeout: 10_000 });
+
+/** Runs until it is aborted, and tells when it began. */
+function endless(): { execute: Execute; started: Promise<void>; aborted: Promise<void> } {
+  let begin: () => void = () => {};
+  let end: () => void = () => {};
+  const started = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const aborted = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const execute: Execute = ({ signal }) => {
+    begin();
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => {
+        end();
+        reject(signal.reason);
+      });
+    });
+  };
+  return { execute, started, aborted };
+}
+
+test('a ticket is executed and its result is published', async () => {
+  const made = worker({ BUILD: async () => ({ output: { artifact: 'a' }, logs: ['built'] }) });
+  await publish({ task_type: 'BUILD' });
+  await result().toMatchObject({
+    status: 'COMPLETED',
+    fencing_token: expect.any(Number),
+    result: { success: true, output: { artifact: 'a' }, logs: ['built'] },
+    agent_id: 'agent-1',
+  });
+  await expect.poll(() => made.telemetry()).toMatchObject({ totalExecutions: 1, failedExecutions: 0, active: 0 });
+});
+
+test('an announced ticket is taken without waiting for the poll', async () => {
+  const begun: number[] = [];
+  worker({ BUILD: async () => ({ output: { at: String(begun.push(performance.now())) } }) });
+  await publish({ task_type: 'BUILD' });
+  const publishedMs = performance.now();
+  await result().toMatchObject({ status: 'COMPLETED' });
+  expect((begun[0] ?? 0) - publishedMs).toBeLessThan(150);
+});
+
+test('a failure says its class', async () => {
+  worker({
+    TEST: () => Promise.reject(new TicketFailure('execution', '1 of 2 tests failed', { output: { failed: '1' } })),
+  });
+  await publish({ task_type: 'TEST' });
+  await result().toMatchObject({ status: 'FAILED', error_class: 'execution', result: { output: { failed: '1' } } });
+});
+
+test('a type without an executor is left to others', async () => {
+  worker({ BUILD: async () => ({ output: {} }) });
+  await publish({ task_type: 'DEPLOY' });
+  const probe = `${ticketId}-probe`;
+  await database.publish(ticketOf({ ticket_id: probe, task_type: 'BUILD' }));
+  await result(probe).toMatchObject({ status: 'COMPLETED' });
+  expect(await database.result(ticketId)).toBeUndefined();
+  await database.cancel(ticketId);
+});
+
+test('no more of one type run at the same time than allowed, the urgent ones first', async () => {
+  const order: string[] = [];
+  let running = 0;
+  let most = 0;
+  for (const [id, priority] of [
+    ['low', 'LOW'],
+    ['high', 'HIGH'],
+    ['normal', 'NORMAL'],
+  ] as const) {
+    await database.publish(ticketOf({ ticket_id: `${ticketId}-${id}`, task_type: 'BUILD', priority }));
+  }
+  worker(
+    {
+      BUILD: async ({ ticket }) => {
+        running += 1;
+        most = Math.max(most, running);
+        order.push(ticket.priority);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        running -= 1;
+        return { output: {} };
+      },
+    },
+    { capacity: { total: 4, byType: { BUILD: 1 } } },
+  );
+  await result(`${ticketId}-low`).toMatchObject({ status: 'COMPLETED' });
+  expect(order).toEqual(['HIGH', 'NORMAL', 'LOW']);
+  expect(most).toBe(1);
+});
+
+test('a cancelled ticket stops and publishes nothing', async () => {
+  const { execute, started, aborted } = endless();
+  worker({ BUILD: execute });
+  await publish({ task_type: 'BUILD' });
+  await started;
+  await database.cancel(ticketId);
+  await aborted;
+  expect(await database.result(ticketId)).toBeUndefined();
+});
+
+test('an attempt that another has overtaken stops, and its result is not taken', async () => {
+  const { execute, started, aborted } = endless();
+  let finished: boolean | undefined;
+  worker(
+    { BUILD: (execution) => execute(execution).catch(() => ({ output: { late: 'yes' } })) },
+    {
+      instead: (source) => ({
+        finish: async (...args: Parameters<TicketSource['finish']>) => (finished = await source.finish(...args)),
+      }),
+    },
+  );
+  await publish({ task_type: 'BUILD' });
+  await started;
+  await database.admin.query(
+    "update tickets.ticket set fencing_token = nextval('tickets.fencing_token') where ticket_id = $1",
+    [ticketId],
+  );
+  await aborted;
+  expect(finished).toBeUndefined();
+  expect(await database.result(ticketId)).toBeUndefined();
+  await database.cancel(ticketId);
+});
+
+test('an attempt that cannot be heard stops before its ticket is taken over', async () => {
+  const { execute, started, aborted } = endless();
+  let startedMs = 0;
+  worker(
+    { BUILD: execute },
+    {
+      instead: () => ({
+        heartbeat: () => Promise.reject(new Error('no route')),
+      }),
+    },
+  );
+  await publish({ task_type: 'BUILD' });
+  await started;
+  startedMs = performance.now();
+  await aborted;
+  expect(performance.now() - startedMs).toBeLessThan(3_500);
+  await database.cancel(ticketId);
+});
+
+test('a worker that ends lets its tickets finish within the grace, and hands back the rest at once', async () => {
+  const { execute, started } = endless();
+  const first = worker({ BUILD: execute, TEST: async () => ({ output: {} }) });
+  await publish({ task_type: 'BUILD' });
+  await started;
+  await first.drain(50);
+  const { rows } = await database.admin.query('select state from tickets.ticket where ticket_id = $1', [ticketId]);
+  expect(rows).toEqual([{ state: 'queued' }]);
+  worker({ BUILD: async () => ({ output: { by: 'second' } }) }, { agentId: 'agent-2' });
+  await result().toMatchObject({ status: 'COMPLETED', agent_id: 'agent-2' });
+});
+
+test('the output of a sensitive ticket goes to the secrets, and only its reference travels', async () => {
+  worker({ QUERY: async () => ({ output: { rows: 'hidden' }, logs: ['hidden'] }) });
+  await publish({ task_type: 'QUERY', metadata: { security_level: 'CONFIDENTIAL' } });
+  await result().toMatchObject({ output_reference: `worker/results/${ticketId}`, result: { output: {}, logs: [] } });
+  expect(stored.get(ticketId)).toMatchObject({ output: { rows: 'hidden' }, logs: ['hidden'] });
+});
+
+test('a ticket whose deadline has passed is not begun', async () => {
+  let begun = false;
+  worker({
+    BUILD: async () => {
+      begun = true;
+      return { output: {} };
+    },
+  });
+  await publish({ task_type: 'BUILD', sla: { deadline: 1, timeout_ms: 1_000, max_retries: 0 } });
+  await result().toMatchObject({ status: 'FAILED', error_class: 'timeout' });
+  expect(begun).toBe(false);
+});
+
+test('what is no ticket is answered as such', async () => {
+  worker({ BUILD: async () => ({ output: {} }) });
+  const ticket = { ...ticketOf({ task_type: 'BUILD', ticket_id: ticketId }), priority: 'URGENT' };
+  await database.admin.query('select tickets.publish(0, 1, $1)', [JSON.stringify(ticket)]);
+  await result().toMatchObject({ status: 'FAILED', error_class: 'parameters', plan_id: 'plan-1' });
+});
+
+test('a transport that fails for a while is asked again', async () => {
+  let failures = 3;
+  const made = worker(
+    { BUILD: async () => ({ output: {} }) },
+    {
+      instead: (source) => ({
+        claim: (...args: Parameters<TicketSource['claim']>) => {
+          failures -= 1;
+          return failures >= 0 ? Promise.reject(new Error('starting up')) : source.claim(...args);
+        },
+      }),
+    },
+  );
+  await publish({ task_type: 'BUILD' });
+  await expect.poll(() => made.connected).toBe(false);
+  await result().toMatchObject({ status: 'COMPLETED' });
+  await expect.poll(() => made.connected).toBe(true);
+});
