@@ -99,6 +99,20 @@ describe('tickets', () => {
     expect(simulation.now.status).toBe('COMPLETED');
   });
 
+  test('carry what their dependencies came to, save what is too long for a ticket', () => {
+    const simulation = running([
+      { id: 'a', type: 'BUILD' },
+      { id: 'b', needs: ['a'] },
+    ]);
+    simulation.claim(id('a'));
+    const output = { artifact: 'sha', report: 'x'.repeat(2_000) };
+    const { commands } = simulation.finish(id('a'), { output });
+    expect(commands.find(({ type }) => type === 'publishTicket')).toMatchObject({
+      ticket: { metadata: { 'dependency.a.artifact': 'sha' } },
+    });
+    expect(JSON.stringify(commands)).not.toContain('xxx');
+  });
+
   test('a transient failure is tried again after a wait, as often as the risk band allows', () => {
     const simulation = running([{ id: 'a' }]);
     simulation.claim(id('a'));

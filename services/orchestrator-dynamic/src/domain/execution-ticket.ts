@@ -26,13 +26,27 @@ export function deadlineMsOf(task: TaskNode, ticket: TicketState, policy: Execut
   return publishedAtMs + policy.queueLimitMs + attemptsMs + policy.retryCapMs * ticket.maxRetries;
 }
 
-/** The message for the workers about one attempt. `undone` is the ticket that a COMPENSATE ticket undoes. */
+/** Metadata under this prefix is what dependencies came to; a plan cannot bring it along. */
+export const DEPENDENCY_PREFIX = 'dependency.';
+
+/** Longer outputs of a dependency do not travel with a ticket: a digest or a name does, a report does not. */
+const MAX_PASSED_LENGTH = 1_024;
+const MAX_KEY_LENGTH = 256;
+
+/** Where the other tickets of the plan are found. */
+export interface TicketLookup {
+  ticket(ticketId: string): TicketState | undefined;
+  ticketOf(taskId: string): TicketState | undefined;
+}
+
+/** The message for the workers about one attempt. */
 export function buildExecutionTicket(
   { plan, decision, policy, submittedAtMs }: Omit<PlanState, 'tickets'>,
   ticket: TicketState,
   task: TaskNode,
-  undone: TicketState | undefined,
+  tickets: TicketLookup,
 ): ExecutionTicket {
+  const undone = ticket.compensates === null ? undefined : tickets.ticket(ticket.compensates);
   const strict = plan.risk_band === 'critical' || plan.risk_band === 'high';
   return {
     ticket_id: ticket.ticketId,
@@ -68,7 +82,19 @@ export function buildExecutionTicket(
       undone === undefined
         ? null
         : { ticket_id: undone.ticketId, task_type: undone.taskType, output: { ...undone.output } },
-    metadata: task.metadata,
+    metadata: { ...task.metadata, ...dependencyOutputs(task, tickets) },
     schema_version: 1,
   };
+}
+
+/** `dependency.<task id>.<name>`: what the direct dependencies of a task came to. */
+function dependencyOutputs(task: TaskNode, tickets: TicketLookup): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (const taskId of task.dependencies) {
+    for (const [name, value] of Object.entries(tickets.ticketOf(taskId)?.output ?? {})) {
+      const key = `${DEPENDENCY_PREFIX}${taskId}.${name}`;
+      if (value.length <= MAX_PASSED_LENGTH && key.length <= MAX_KEY_LENGTH) passed[key] = value;
+    }
+  }
+  return passed;
 }

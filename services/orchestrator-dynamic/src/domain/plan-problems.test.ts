@@ -48,6 +48,12 @@ describe('a bad plan is refused with the JSON path', () => {
     ],
     ['a NUL', withTask(0, { description: 'a\0b' }), '$.tasks[0].description', /NUL/],
     ['half a surrogate pair', withTask(0, { parameters: { a: '\ud800' } }), '$.tasks[0].parameters.a', /surrogate/],
+    [
+      'metadata that only the orchestrator sets',
+      withTask(0, { metadata: { 'dependency.a.x': '1' } }),
+      '$.tasks[0].metadata["dependency.a.x"]',
+      /alone/,
+    ],
     ['no object', [], '$', /expected object/],
     ['nothing', undefined, '$', /expected object/],
   ])('%s', (_name, value, path, message) => {

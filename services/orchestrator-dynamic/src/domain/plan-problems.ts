@@ -1,4 +1,5 @@
 import { type CognitivePlan, cognitivePlan } from '@neural-hive/contracts';
+import { DEPENDENCY_PREFIX } from './execution-ticket.ts';
 import { findCycles } from './plan-graph.ts';
 
 export interface PlanProblem {
@@ -52,6 +53,7 @@ interface ReadableTask {
   readonly index: number;
   readonly id: string | undefined;
   readonly type: unknown;
+  readonly metadata: readonly string[];
   readonly dependencies: readonly { readonly index: number; readonly id: string }[];
 }
 
@@ -87,6 +89,7 @@ function readTask(task: Readonly<Record<string, unknown>>, index: number): Reada
     index,
     id: typeof id === 'string' ? id : undefined,
     type: task.task_type,
+    metadata: isRecord(task.metadata) ? Object.keys(task.metadata) : [],
     dependencies: listOf(task.dependencies).flatMap((dependency, at) =>
       typeof dependency === 'string' ? [{ index: at, id: dependency }] : [],
     ),
@@ -97,6 +100,10 @@ function* taskProblems(task: ReadableTask, known: ReadonlyMap<string, number>): 
   const path = `$.tasks[${task.index}]`;
   if (task.type === 'COMPENSATE') {
     yield { path: `${path}.task_type`, message: 'COMPENSATE tickets are made by the orchestrator alone' };
+  }
+  for (const name of task.metadata) {
+    if (!name.startsWith(DEPENDENCY_PREFIX)) continue;
+    yield { path: jsonPath(['tasks', task.index, 'metadata', name]), message: 'is set by the orchestrator alone' };
   }
   const seen = new Set<string>();
   for (const { id, index } of task.dependencies) {

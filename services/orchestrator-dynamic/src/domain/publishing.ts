@@ -17,8 +17,7 @@ export function publish(turn: PlanTurn, ticket: TicketState): void {
   const first = ticket.publishedAtMs === null;
   const publishedAtMs = ticket.publishedAtMs ?? turn.atMs;
   const published = turn.change(ticket, { stage: 'published', publishedAtMs });
-  const undone = ticket.compensates === null ? undefined : turn.ticket(ticket.compensates);
-  turn.emit({ type: 'publishTicket', ticket: buildExecutionTicket(turn.head, published, task, undone) });
+  turn.emit({ type: 'publishTicket', ticket: buildExecutionTicket(turn.head, published, task, turn) });
   if (first) {
     const fireAtMs = deadlineMsOf(task, published, turn.head.policy, publishedAtMs);
     turn.emit({ type: 'setTimer', timerId: deadlineTimerOf(ticket.ticketId), fireAtMs });
