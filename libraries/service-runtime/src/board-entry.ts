@@ -74,8 +74,9 @@ export interface ListedCredential {
   readonly name: string;
   readonly kind: CredentialKind;
   readonly generation: number;
+  /** 0 when the credential does not end by itself. */
+  readonly ttlSeconds: number;
   /** null when the credential does not end by itself. */
-  readonly ttlSeconds: number | null;
   readonly expiresAtMs: number | null;
 }
 

@@ -70,7 +70,7 @@ export class CredentialBoard {
         name: entry.name,
         kind: entry.kind,
         generation,
-        ttlSeconds: Number.isFinite(ttlSeconds) ? ttlSeconds : null,
+        ttlSeconds: Number.isFinite(ttlSeconds) ? ttlSeconds : 0,
         expiresAtMs: Number.isFinite(expiresAtMs) ? expiresAtMs : null,
       };
     });

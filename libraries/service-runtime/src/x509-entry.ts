@@ -1,4 +1,4 @@
-import type { X509SvidSource } from '@neural-hive/security/spiffe';
+import type { X509Svid, X509SvidSource } from '@neural-hive/security/spiffe';
 import type { BoardEntry, OperationContext } from './board-entry.ts';
 
 /** The part of an `X509Source` that the board reads. */
@@ -33,6 +33,20 @@ export function x509Entry(source: ObservedX509Source, options: X509EntryOptions)
         expiresAtMs,
       };
     },
-    onObserved: (listener) => source.onUpdate(() => listener()),
+    onObserved(listener) {
+      let seen = source.getX509Svid();
+      return source.onUpdate(() => {
+        // A new bundle is told in the same way and is no rotation.
+        const current = source.getX509Svid();
+        if (isSame(current, seen)) return;
+        seen = current;
+        listener();
+      });
+    },
   };
+}
+
+function isSame(a: X509Svid, b: X509Svid): boolean {
+  const [leafA, leafB] = [a.certificates[0], b.certificates[0]];
+  return leafA !== undefined && leafB !== undefined && Buffer.compare(leafA, leafB) === 0;
 }
