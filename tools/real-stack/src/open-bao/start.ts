@@ -14,7 +14,7 @@ import { installOpenBao } from './install.ts';
 export interface StartOpenBaoOptions {
   /** Always over TLS; named so that callers say what they rely on. */
   readonly tls?: true;
-  /** The program. Default: OPENBAO_BINARY, else the installed one. */
+  /** The program. Default: BAO_BINARY, else the installed one. */
   readonly binary?: string;
   readonly log?: (line: string) => void;
 }
@@ -60,7 +60,7 @@ function health(address: string, ca: Buffer): Promise<Health | undefined> {
  */
 export async function startOpenBao(options: StartOpenBaoOptions = {}): Promise<OpenBaoServer> {
   const { log = () => {} } = options;
-  const binary = options.binary ?? process.env.OPENBAO_BINARY ?? (await installOpenBao());
+  const binary = options.binary ?? process.env.BAO_BINARY ?? (await installOpenBao());
   const folder = mkdtempSync(join(tmpdir(), 'bao-'));
   const port = await freePort();
   const address = `https://127.0.0.1:${port}`;
