@@ -1,0 +1,50 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { workerConfig } from './config.ts';
+
+const NEEDED = { POSTGRES_HOST: '/run/pg', VAULT_ADDRESS: 'https://127.0.0.1:8200' };
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    workerConfig({ ...NEEDED, ...env });
+  } catch (error) {
+    return (error as { problems: readonly string[] }).problems;
+  }
+  return [];
+}
+
+test('what is not told has a default that works on a laptop', () => {
+  const config = workerConfig(NEEDED);
+  expect(config.types).toEqual(['BUILD', 'TEST', 'QUERY', 'DEPLOY', 'COMPENSATE']);
+  expect(config.registry).toMatchObject({ address: '127.0.0.1:50051', heartbeatMs: 5_000 });
+  expect(Object.keys(config.programs)).toEqual(['tsc-build', 'node-test', 'release-smoke']);
+  expect(config.projects).toMatch(/examples\/projects$/);
+  expect(config.vault).toMatchObject({ role: 'worker-agents', auth: 'kubernetes' });
+});
+
+test('two processes do not share a name', () => {
+  expect(workerConfig(NEEDED).agentId).not.toBe(workerConfig(NEEDED).agentId);
+});
+
+test('every problem is told at once', () => {
+  const problems = problemsOf({
+    VAULT_ADDRESS: 'http://127.0.0.1:8200',
+    SUPPORTED_TASK_TYPES: 'BUILD,VALIDATE',
+    MAX_CONCURRENT_BY_TYPE: 'BUILD=many',
+    WORKER_DATA_FOLDER: 'relative',
+  });
+  expect(problems).toHaveLength(4);
+  expect(problems.join('\n')).toMatch(/VAULT_ADDRESS: must be an https URL/);
+});
+
+test('the allow-list can come from a file, which is checked', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'nh-config-')), 'programs.json');
+  writeFileSync(file, JSON.stringify({ make: { task_types: ['BUILD'], command: '/usr/bin/make', args: [] } }));
+  expect(Object.keys(workerConfig({ ...NEEDED, ALLOWED_PROGRAMS_FILE: file }).programs)).toEqual(['make']);
+  writeFileSync(file, JSON.stringify({ make: { task_types: ['BUILD'], command: 'make', args: [] } }));
+  expect(problemsOf({ ALLOWED_PROGRAMS_FILE: file })).toEqual([
+    'ALLOWED_PROGRAMS_FILE: make.command: must be an absolute path',
+  ]);
+});

@@ -1,0 +1,196 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AGENT_SOCKET, type TaskType, taskType, WORKLOADS } from '@neural-hive/contracts';
+import { messageOf } from '@neural-hive/security/common';
+import { ConfigError, field, readConfig } from '@neural-hive/service-runtime';
+import { z } from 'zod';
+import { defaultPrograms, type ProgramCatalogue, programCatalogue } from './attempts/program-catalogue.ts';
+import type { Capacity } from './domain/capacity.ts';
+
+/** The types that this worker has an executor for. A type without one is never subscribed to. */
+export const EXECUTABLE_TYPES = ['BUILD', 'TEST', 'QUERY', 'DEPLOY', 'COMPENSATE'] as const satisfies TaskType[];
+export type ExecutableType = (typeof EXECUTABLE_TYPES)[number];
+
+const list = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+const executable = z.enum(EXECUTABLE_TYPES, `must be among ${EXECUTABLE_TYPES.join(', ')}`);
+const byType = z
+  .string()
+  .transform((text) => list(text).map((item) => item.split('=')))
+  .pipe(z.array(z.tuple([taskType, z.string().regex(/^[1-9]\d{0,3}$/, 'must be a number')], 'must be TYPE=number')))
+  .transform((entries): Capacity['byType'] => Object.fromEntries(entries.map(([type, most]) => [type, Number(most)])));
+const absoluteFolder = field.text().refine(isAbsolute, 'must be an absolute path');
+
+const environment = z.object({
+  ENVIRONMENT: z.enum(['development', 'test', 'staging', 'production']).default('development'),
+  /** Names this process among the workers. Default: a random one. */
+  AGENT_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/)
+    .optional(),
+  POD_NAMESPACE: field.text().default(WORKLOADS['worker-agents'].namespace),
+  CLUSTER: field.text().default('local'),
+  SERVICE_VERSION: field.text().default('0.1.0'),
+  SUPPORTED_TASK_TYPES: z.string().default(EXECUTABLE_TYPES.join(',')).transform(list).pipe(z.array(executable).min(1)),
+  /** Beside the task types. */
+  CAPABILITIES: z.string().default('').transform(list),
+  MAX_CONCURRENT_TASKS: field.count({ min: 1, max: 1_000 }).default(5),
+  MAX_CONCURRENT_BY_TYPE: byType.default({ BUILD: 2, TEST: 2 }),
+  /** How long running tickets may go on after SIGTERM before they are handed back. */
+  DRAIN_GRACE_SECONDS: field.seconds({ min: 0, max: 600 }).default(3),
+
+  /** Holds artifacts, releases and, without the launcher, workspaces. Default: the working directory. */
+  WORKER_DATA_FOLDER: absoluteFolder.optional(),
+  /** Tickets name projects below it. */
+  WORKER_PROJECTS_FOLDER: absoluteFolder.optional(),
+  /** A JSON file: names to programs that BUILD and TEST may run. Default: the platform's own list. */
+  ALLOWED_PROGRAMS_FILE: field.text().optional(),
+  /** Where the privileged launcher of attempts listens. Without it attempts run under the worker's uid. */
+  ATTEMPT_LAUNCHER_SOCKET: absoluteFolder.optional(),
+
+  POSTGRES_HOST: field.text(),
+  POSTGRES_PORT: field.port().default(5_432),
+  POSTGRES_DATABASE: field.text().default('neural_hive'),
+
+  SERVICE_REGISTRY_HOST: field.text().default('127.0.0.1'),
+  SERVICE_REGISTRY_PORT: field.port().default(50_051),
+  /** Default 5 s in development, else 30 s. */
+  HEARTBEAT_INTERVAL_SECONDS: field.seconds({ min: 0.1, max: 300 }).optional(),
+
+  VAULT_ADDRESS: z.url({ protocol: /^https$/, error: 'must be an https URL' }),
+  VAULT_CA_BUNDLE: field.text().optional(),
+  VAULT_NAMESPACE: field.text().optional(),
+  VAULT_AUTH_METHOD: z.enum(['kubernetes', 'jwt']).default('kubernetes'),
+  VAULT_KUBERNETES_ROLE: field.text().default(WORKLOADS['worker-agents'].serviceAccount),
+  VAULT_TOKEN_PATH: field.text().default('/var/run/secrets/kubernetes.io/serviceaccount/token'),
+  VAULT_MOUNT_KV: field.text().default('secret'),
+  VAULT_MOUNT_DATABASE: field.text().default('database'),
+  VAULT_TIMEOUT_SECONDS: field.seconds({ min: 0.1, max: 60 }).default(5),
+  VAULT_MAX_RETRIES: field.count({ max: 20 }).default(3),
+  /** How often the stored login of the announcements is looked at. */
+  VAULT_KV_POLL_SECONDS: field.seconds({ min: 0.05, max: 3_600 }).default(1),
+
+  SPIFFE_ENDPOINT_SOCKET: field.text().optional(),
+  SPIFFE_SOCKET_PATH: field.text().optional(),
+
+  METRICS_HOST: field.text().default('127.0.0.1'),
+  METRICS_PORT: field.port().default(9_090),
+  MANAGEMENT_HOST: field.text().default('127.0.0.1'),
+  MANAGEMENT_PORT: field.port().default(0),
+});
+
+/** Everything that a worker process is told. No secret is in it. */
+export interface WorkerConfig {
+  readonly environment: string;
+  readonly agentId: string;
+  readonly namespace: string;
+  readonly cluster: string;
+  readonly version: string;
+  readonly types: readonly ExecutableType[];
+  readonly capabilities: readonly string[];
+  readonly capacity: Capacity;
+  readonly drainGraceMs: number;
+  readonly folders: { readonly artifacts: string; readonly releases: string; readonly workspaces: string };
+  readonly projects: string;
+  readonly programs: ProgramCatalogue;
+  readonly launcherSocket: string | undefined;
+  readonly postgres: { readonly host: string; readonly port: number; readonly database: string };
+  readonly registry: {
+    readonly address: string;
+    readonly host: string;
+    readonly port: number;
+    readonly heartbeatMs: number;
+  };
+  readonly vault: {
+    readonly address: string;
+    readonly caFile: string | undefined;
+    readonly namespace: string | undefined;
+    readonly auth: 'kubernetes' | 'jwt';
+    readonly role: string;
+    readonly tokenFile: string;
+    readonly kvMount: string;
+    readonly databaseMount: string;
+    readonly requestTimeoutMs: number;
+    readonly maxRetries: number;
+    readonly kvPollMs: number;
+  };
+  readonly spiffeEndpoint: string;
+  readonly metrics: { readonly host: string; readonly port: number };
+  readonly management: { readonly host: string; readonly port: number };
+}
+
+/** Throws a `ConfigError` with every problem. */
+export function workerConfig(env?: Readonly<Record<string, string | undefined>>): WorkerConfig {
+  const read = readConfig(environment, env);
+  const data = read.WORKER_DATA_FOLDER ?? process.cwd();
+  const heartbeat = read.HEARTBEAT_INTERVAL_SECONDS ?? (read.ENVIRONMENT === 'development' ? 5 : 30);
+  return {
+    environment: read.ENVIRONMENT,
+    agentId: read.AGENT_ID ?? `worker-${randomBytes(4).toString('hex')}`,
+    namespace: read.POD_NAMESPACE,
+    cluster: read.CLUSTER,
+    version: read.SERVICE_VERSION,
+    types: EXECUTABLE_TYPES.filter((type) => read.SUPPORTED_TASK_TYPES.includes(type)),
+    capabilities: read.CAPABILITIES,
+    capacity: { total: read.MAX_CONCURRENT_TASKS, byType: read.MAX_CONCURRENT_BY_TYPE },
+    drainGraceMs: read.DRAIN_GRACE_SECONDS * 1_000,
+    folders: {
+      artifacts: join(data, 'artifacts'),
+      releases: join(data, 'releases'),
+      workspaces: join(data, 'workspaces'),
+    },
+    projects: read.WORKER_PROJECTS_FOLDER ?? fileURLToPath(new URL('../../../examples/projects', import.meta.url)),
+    programs: readPrograms(read.ALLOWED_PROGRAMS_FILE),
+    launcherSocket: read.ATTEMPT_LAUNCHER_SOCKET,
+    postgres: { host: read.POSTGRES_HOST, port: read.POSTGRES_PORT, database: read.POSTGRES_DATABASE },
+    registry: {
+      address: `${read.SERVICE_REGISTRY_HOST}:${read.SERVICE_REGISTRY_PORT}`,
+      host: read.SERVICE_REGISTRY_HOST,
+      port: read.SERVICE_REGISTRY_PORT,
+      heartbeatMs: heartbeat * 1_000,
+    },
+    vault: {
+      address: read.VAULT_ADDRESS,
+      caFile: read.VAULT_CA_BUNDLE,
+      namespace: read.VAULT_NAMESPACE,
+      auth: read.VAULT_AUTH_METHOD,
+      role: read.VAULT_KUBERNETES_ROLE,
+      tokenFile: read.VAULT_TOKEN_PATH,
+      kvMount: read.VAULT_MOUNT_KV,
+      databaseMount: read.VAULT_MOUNT_DATABASE,
+      requestTimeoutMs: read.VAULT_TIMEOUT_SECONDS * 1_000,
+      maxRetries: read.VAULT_MAX_RETRIES,
+      kvPollMs: read.VAULT_KV_POLL_SECONDS * 1_000,
+    },
+    spiffeEndpoint: read.SPIFFE_ENDPOINT_SOCKET ?? read.SPIFFE_SOCKET_PATH ?? `unix://${AGENT_SOCKET}`,
+    metrics: { host: read.METRICS_HOST, port: read.METRICS_PORT },
+    management: { host: read.MANAGEMENT_HOST, port: read.MANAGEMENT_PORT },
+  };
+}
+
+/** The folder of the TypeScript compiler that is installed with the worker. */
+export function installedTypescript(): string {
+  return dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
+}
+
+function readPrograms(file: string | undefined): ProgramCatalogue {
+  if (file === undefined) return defaultPrograms({ typescript: installedTypescript() });
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(resolve(file), 'utf8'));
+  } catch (error) {
+    throw new ConfigError([`ALLOWED_PROGRAMS_FILE: cannot be read: ${messageOf(error)}`]);
+  }
+  const parsed = programCatalogue.safeParse(content);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(
+    parsed.error.issues.map(({ path, message }) => `ALLOWED_PROGRAMS_FILE: ${path.join('.')}: ${message}`),
+  );
+}
