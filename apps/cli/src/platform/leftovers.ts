@@ -1,0 +1,46 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
+import pg from 'pg';
+
+/** The logins that may be there when nothing runs: everything else was leased or made for a run. */
+const LASTING_LOGINS = ['vault_admin'];
+
+/** Counts, as the database sees it, the logins that were leased and the sessions of such logins. */
+export async function countDatabaseLeftovers(postgres: EmbeddedPostgres): Promise<{ roles: number; sessions: number }> {
+  const { user, password } = postgres.superuser;
+  const client = new pg.Client({
+    host: postgres.socketFolder,
+    port: postgres.port,
+    database: postgres.database,
+    user,
+    password,
+  });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ roles: number; sessions: number }>(
+      `SELECT (SELECT count(*)::int FROM pg_roles
+                WHERE rolcanlogin AND NOT rolsuper AND rolname <> ALL ($1)) AS roles,
+              (SELECT count(*)::int FROM pg_stat_activity
+                WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+                  AND usename IS DISTINCT FROM $2 AND usename <> ALL ($1)) AS sessions`,
+      [LASTING_LOGINS, user],
+    );
+    return rows[0] ?? { roles: 0, sessions: 0 };
+  } finally {
+    await client.end();
+  }
+}
+
+/** Leases that the audit log saw made and not end. */
+export function countOpenLeases(auditFile: string): number {
+  if (!existsSync(auditFile)) return 0;
+  const open = new Set<string>();
+  for (const line of readFileSync(auditFile, 'utf8').split('\n')) {
+    if (!line.includes('"lease_')) continue;
+    const entry = JSON.parse(line) as { type?: string; event?: string; lease?: string };
+    if (entry.lease === undefined) continue;
+    if (entry.event === 'lease_created') open.add(entry.lease);
+    if (entry.event === 'lease_revoked' || entry.event === 'lease_expired') open.delete(entry.lease);
+  }
+  return open.size;
+}

@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SPIFFE_IDS } from '@neural-hive/contracts';
+import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
+import { tokenAuth, VaultClient } from '@neural-hive/security/vault';
+import { type AttemptLauncher, startAttemptLauncher } from '@neural-hive/worker-agents';
+import { AuthorityControl } from '../client/authority-control.ts';
+import { type PlatformState, writePlatformState } from '../client/platform-state.ts';
+import type { Leftovers } from '../job/report.ts';
+import type { Output } from '../output.ts';
+import { AnnouncementUsers } from './announcement-users.ts';
+import { type Authority, startAuthority, workloadSocket } from './authority.ts';
+import { SupervisedProcess } from './child-process.ts';
+import { migrate, startDatabase } from './database.ts';
+import { type Home, locateHome, makeHome } from './home.ts';
+import { countDatabaseLeftovers, countOpenLeases } from './leftovers.ts';
+import { type SupervisorLock, takeLock } from './lock.ts';
+import { choosePorts, type Ports, requireFreePorts } from './ports.ts';
+import { processStart, processTree } from './processes.ts';
+import { applySetup } from './secrets-setup.ts';
+import { serviceSpecs } from './services.ts';
+import { type Programs, programsInPlace, stagePrograms } from './staging.ts';
+import { chooseUsers, type ServiceUsers } from './users.ts';
+import { attemptPrograms } from './worker-programs.ts';
+
+/** The checkout this program was built in. */
+const REPOSITORY = fileURLToPath(new URL('../../../..', import.meta.url));
+
+export interface PlatformOptions {
+  /** The data folder. Default: `HIVE_HOME`, else the system's place for it. */
+  readonly home?: string;
+}
+
+/** The embedded platform: everything it needs, opened in order and closed in reverse. */
+export class Platform {
+  readonly home: Home;
+  readonly state: PlatformState;
+  readonly announcements: AnnouncementUsers;
+  readonly control: AuthorityControl;
+  /** From the start of the command until every service was ready. In milliseconds. */
+  readonly readyMs: number;
+  readonly #parts: Parts;
+  readonly #output: Output;
+
+  private constructor(parts: Parts, output: Output, readyMs: number) {
+    this.home = parts.home;
+    this.state = parts.state;
+    this.announcements = parts.announcements;
+    this.control = parts.control;
+    this.readyMs = readyMs;
+    this.#parts = parts;
+    this.#output = output;
+  }
+
+  static async open(options: PlatformOptions, output: Output): Promise<Platform> {
+    const startedMs = performance.now();
+    const opened: Partial<Parts> = {};
+    try {
+      await open(options, output, opened);
+      const readyMs = Math.round(performance.now() - startedMs);
+      return new Platform(opened as Parts, output, readyMs);
+    } catch (error) {
+      await closeParts(opened);
+      throw error;
+    }
+  }
+
+  /** Pids of the supervisor and of everything it started. */
+  pids(): number[] {
+    return processTree(process.pid);
+  }
+
+  /** Stops everything and counts, from outside, what is left. */
+  async close(): Promise<Leftovers> {
+    const before = this.pids()
+      .filter((pid) => pid !== process.pid)
+      .map((pid) => ({ pid, started: processStart(pid) }));
+    const leftovers = await this.#output.step('Shutting down', () => closeParts(this.#parts));
+    const alive = before.filter(({ pid, started }) => started !== undefined && processStart(pid) === started);
+    return { ...leftovers, processes: alive.length };
+  }
+}
+
+interface Parts {
+  home: Home;
+  users: ServiceUsers;
+  programs: Programs;
+  ports: Ports;
+  lock: SupervisorLock;
+  postgres: EmbeddedPostgres;
+  authority: Authority;
+  vault: VaultClient;
+  announcements: AnnouncementUsers;
+  control: AuthorityControl;
+  launcher: AttemptLauncher;
+  services: SupervisedProcess[];
+  state: PlatformState;
+}
+
+async function open(options: PlatformOptions, output: Output, parts: Partial<Parts>): Promise<void> {
+  const root = process.getuid?.() === 0;
+  const home = locateHome({ root, ...(options.home === undefined ? {} : { data: options.home }) });
+  const users = chooseUsers({ root });
+  const ports = choosePorts(process.env);
+  Object.assign(parts, { home, users, ports });
+  makeHome(home, users);
+  parts.lock = takeLock(home.lockFile);
+  await requireFreePorts(ports);
+  if (!users.separated)
+    output.line('Not started as root: the processes share one uid and are not separated from each other.');
+
+  const marker = { HIVE_PLATFORM: randomUUID() };
+  const onRestart = (name: string, why: string): void => output.line(`${name} ended (${why}) and is started again`);
+  const programs = await output.step(users.separated ? 'Staging the programs' : 'Finding the programs', async () =>
+    users.separated ? stagePrograms(REPOSITORY, home.stage) : programsInPlace(REPOSITORY),
+  );
+  parts.programs = programs;
+  const [postgres, authority] = await output.step('Starting PostgreSQL and the dev authority', () =>
+    bothOrNone(
+      startDatabase(home, () => {}).then((started) => {
+        parts.postgres = started;
+        return started;
+      }),
+      startAuthority({ home, users, programs, port: ports.vault, marker, onRestart }).then((started) => {
+        parts.authority = started;
+        return started;
+      }),
+    ),
+  );
+  const vault = await VaultClient.open({
+    address: authority.address,
+    ca: { file: home.caFile },
+    auth: tokenAuth({ token: authority.rootToken }),
+  });
+  parts.vault = vault;
+  const announcements = new AnnouncementUsers({ vault, postgres });
+  parts.announcements = announcements;
+  await output.step('Applying policies, roles and schemas', async () => {
+    await applySetup({ vault, postgres });
+    // What a killed platform left behind: its leases end here, and with them its logins.
+    await revokeAllLeases(vault);
+    await announcements.dropAll();
+    await migrate(postgres, vault);
+    await announcements.create();
+  });
+  parts.control = new AuthorityControl(authority.controlSocket);
+  if (users.separated) {
+    parts.launcher = await startAttemptLauncher({
+      socketPath: join(home.launcherSockets, 'launcher.sock'),
+      workerUid: users.worker,
+      uids: users.attempts,
+      programs: attemptPrograms(programs),
+      workspaces: join(home.data, 'workspaces'),
+      onError: (error) => output.line(`attempt launcher: ${error instanceof Error ? error.message : String(error)}`),
+    });
+  }
+
+  const specs = serviceSpecs({ home, users, programs, ports, postgres, vaultAddress: authority.address, marker });
+  await output.step('Starting registry, orchestrator and worker', async () => {
+    const services: SupervisedProcess[] = [];
+    parts.services = services;
+    const started = Object.values(specs).map(async (spec) => {
+      services.push(await SupervisedProcess.start(spec, onRestart));
+    });
+    await bothOrNone(...started);
+  });
+  parts.state = {
+    pid: process.pid,
+    startedAtMs: Date.now(),
+    operatorSocket: workloadSocket(home, 'operator'),
+    vaultAddress: authority.address,
+    caFile: home.caFile,
+    orchestrator: {
+      port: ports.orchestrator,
+      management: ports.orchestratorManagement,
+      metrics: ports.orchestratorMetrics,
+    },
+    worker: { management: ports.workerManagement, metrics: ports.workerMetrics },
+    registry: { port: ports.registry, management: ports.registryManagement, metrics: ports.registryMetrics },
+  };
+  writePlatformState(home.stateFile, parts.state);
+}
+
+/** Waits for all, so that a failure of one leaves none of the others half started and unknown. */
+async function bothOrNone<T extends readonly unknown[]>(...work: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  const results = await Promise.allSettled(work);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
+}
+
+async function revokeAllLeases(vault: VaultClient): Promise<void> {
+  await vault.request({ method: 'PUT', path: 'sys/leases/revoke-prefix/database/creds' });
+}
+
+/** Closes what was opened, in reverse, and counts what the services and the supervisor left behind. */
+async function closeParts(parts: Partial<Parts>): Promise<Omit<Leftovers, 'processes'>> {
+  const left = { roles: 0, sessions: 0, leases: 0 };
+  const attempt = async (work: (() => Promise<unknown> | undefined) | undefined): Promise<void> => {
+    try {
+      await work?.();
+    } catch {
+      // One part that does not close must not keep the others open; what it leaves is counted.
+    }
+  };
+  await Promise.all((parts.services ?? []).map((service) => attempt(() => service.stop())));
+  await attempt(() => parts.launcher?.close());
+  await attempt(() => parts.control?.close());
+  await attempt(() => parts.announcements?.dropAll());
+  const { postgres, authority } = parts;
+  if (postgres !== undefined) await attempt(async () => Object.assign(left, await countDatabaseLeftovers(postgres)));
+  if (authority !== undefined) left.leases = countOpenLeases(authority.auditFile);
+  await attempt(() => parts.vault?.close());
+  await attempt(() => authority?.process.stop());
+  await attempt(() => postgres?.stop());
+  if (parts.home !== undefined && parts.lock !== undefined) {
+    rmSync(parts.home.run, { recursive: true, force: true });
+    parts.lock.release();
+  }
+  return left;
+}
+
+export const SERVICE_IDENTITIES = {
+  orchestrator: SPIFFE_IDS.orchestrator,
+  worker: SPIFFE_IDS.worker,
+  registry: SPIFFE_IDS.registry,
+} as const;

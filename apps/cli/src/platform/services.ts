@@ -1,0 +1,72 @@
+import { join } from 'node:path';
+import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
+import { workloadSocket } from './authority.ts';
+import type { ChildSpec } from './child-process.ts';
+import { DATABASE } from './database.ts';
+import type { Home } from './home.ts';
+import type { Ports } from './ports.ts';
+import type { Programs } from './staging.ts';
+import type { ServiceUsers } from './users.ts';
+
+export interface ServiceSpecOptions {
+  readonly home: Home;
+  readonly users: ServiceUsers;
+  readonly programs: Programs;
+  readonly ports: Ports;
+  readonly postgres: EmbeddedPostgres;
+  readonly vaultAddress: string;
+  readonly marker: Readonly<Record<string, string>>;
+}
+
+/** The three service processes of the embedded profile, with everything each reads from its environment. */
+export function serviceSpecs(options: ServiceSpecOptions): Record<'registry' | 'orchestrator' | 'worker', ChildSpec> {
+  const { home, users, programs, ports, postgres, vaultAddress, marker } = options;
+  const common = {
+    ...marker,
+    ENVIRONMENT: 'development',
+    PLATFORM_PROFILE: 'embedded',
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
+  };
+  const vault = (role: string): Record<string, string> => ({
+    VAULT_ADDRESS: vaultAddress,
+    VAULT_CA_BUNDLE: home.caFile,
+    VAULT_AUTH_METHOD: 'jwt',
+    VAULT_KUBERNETES_ROLE: role,
+    POSTGRES_HOST: postgres.socketFolder,
+    POSTGRES_PORT: String(postgres.port),
+    POSTGRES_DATABASE: DATABASE,
+    SERVICE_REGISTRY_HOST: '127.0.0.1',
+    SERVICE_REGISTRY_PORT: String(ports.registry),
+  });
+  const spec = (name: string, uid: number, cwd: string, env: Record<string, string>): ChildSpec => ({
+    name,
+    program: join(programs.root, 'services', name, 'dist/main.js'),
+    env: { ...common, SPIFFE_ENDPOINT_SOCKET: `unix://${workloadSocket(home, name)}`, ...env },
+    cwd,
+    node: programs.node,
+    logFile: join(home.logs, `${name}.log`),
+    ...(users.separated ? { uid } : {}),
+  });
+  return {
+    registry: spec('service-registry', users.registry, home.registry, {
+      GRPC_PORT: String(ports.registry),
+      MANAGEMENT_PORT: String(ports.registryManagement),
+      METRICS_PORT: String(ports.registryMetrics),
+      REGISTRY_JOURNAL_FILE: join(home.registry, 'agents.journal'),
+      HEARTBEAT_TIMEOUT_SECONDS: '15',
+      HEALTH_CHECK_INTERVAL_SECONDS: '2',
+    }),
+    orchestrator: spec('orchestrator-dynamic', users.orchestrator, home.run, {
+      ...vault('orchestrator-dynamic'),
+      HTTP_PORT: String(ports.orchestrator),
+      MANAGEMENT_PORT: String(ports.orchestratorManagement),
+      METRICS_PORT: String(ports.orchestratorMetrics),
+    }),
+    worker: spec('worker-agents', users.worker, home.worker, {
+      ...vault('worker-agents'),
+      MANAGEMENT_PORT: String(ports.workerManagement),
+      METRICS_PORT: String(ports.workerMetrics),
+      HEARTBEAT_INTERVAL_SECONDS: '3',
+    }),
+  };
+}
