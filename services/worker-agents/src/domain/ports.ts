@@ -30,17 +30,18 @@ export interface TicketSource {
   onCancelled(listener: (ticketId: string) => void): () => void;
 }
 
+/** What a sensitive ticket came to. */
+export interface SensitiveResult {
+  /** How often the ticket was claimed, this time included. */
+  readonly attempt: number;
+  readonly fencing: number;
+  readonly output: Readonly<Record<string, string>>;
+  readonly logs: readonly string[];
+}
+
 /** The worker's view of the secrets. */
 export interface ExecutionSecrets {
   settingsFor(type: TaskType, options: { signal: AbortSignal }): Promise<ExecutionSettings>;
   /** Stores a sensitive output and answers where it lies. A result of an older attempt never replaces a newer one. */
-  storeResult(
-    ticketId: string,
-    result: {
-      readonly fencing: number;
-      readonly output: Readonly<Record<string, string>>;
-      readonly logs: readonly string[];
-    },
-    options: { signal: AbortSignal },
-  ): Promise<string>;
+  storeResult(ticketId: string, result: SensitiveResult, options: { signal: AbortSignal }): Promise<string>;
 }

@@ -131,9 +131,9 @@ export class HeldTicket {
   async #keepSensitive(
     outcome: Executed | TicketFailure,
   ): Promise<{ outcome: Executed | TicketFailure; reference: string | undefined }> {
-    const { ticket, fencing } = this.claimed;
+    const { ticket, fencing, attempt } = this.claimed;
     if (!hasSensitiveResult(ticket)) return { outcome, reference: undefined };
-    const stored = { fencing, output: outcome.output, logs: outcome.logs ?? [] };
+    const stored = { attempt, fencing, output: outcome.output, logs: outcome.logs ?? [] };
     const { signal } = this.#publishing;
     try {
       const reference = await this.#insist(() =>
@@ -143,7 +143,8 @@ export class HeldTicket {
     } catch (error) {
       if (signal.aborted) throw error;
       const why = `The sensitive result could not be stored: ${messageOf(error)}`;
-      return { outcome: new TicketFailure('backend', why, { cause: error }), reference: undefined };
+      const failure = error instanceof TicketFailure ? error : new TicketFailure('backend', why, { cause: error });
+      return { outcome: failure, reference: undefined };
     }
   }
 

@@ -5,19 +5,13 @@ import { isVaultError, type VaultClient } from '@neural-hive/security/vault';
 import { z } from 'zod';
 import { type ExecutionSettings, executionSettings } from '../../domain/execution-settings.ts';
 import { TicketFailure } from '../../domain/failure.ts';
-import type { ExecutionSecrets } from '../../domain/ports.ts';
+import type { ExecutionSecrets, SensitiveResult } from '../../domain/ports.ts';
 import type { WorkerMetrics } from '../../engine/worker-metrics.ts';
 import type { QueryLogin } from '../../executors/query.ts';
 
 export interface LoginSecret {
   readonly username: string;
   readonly password: Secret<string>;
-}
-
-export interface StoredResult {
-  readonly fencing: number;
-  readonly output: Readonly<Record<string, string>>;
-  readonly logs: readonly string[];
 }
 
 export interface WorkerVaultClientOptions {
@@ -30,8 +24,6 @@ export interface WorkerVaultClientOptions {
 }
 
 const login = z.object({ username: z.string().min(1), password: z.string().min(1) });
-const storedToken = z.object({ fencing_token: z.int().nonnegative() });
-const CAS_ATTEMPTS = 5;
 
 interface WithSignal {
   readonly signal?: AbortSignal;
@@ -48,6 +40,8 @@ export function parseLogin(data: Readonly<Record<string, unknown>>): LoginSecret
 export class WorkerVaultClient implements ExecutionSecrets {
   readonly #options: Required<WorkerVaultClientOptions>;
   readonly #held: RotatingCredential<unknown>[] = [];
+  /** Results whose write was begun and not answered. */
+  readonly #inDoubt = new Set<string>();
 
   constructor(options: WorkerVaultClientOptions) {
     this.#options = { kvMount: VAULT_MOUNTS.kv, databaseMount: VAULT_MOUNTS.database, ...options };
@@ -86,23 +80,25 @@ export class WorkerVaultClient implements ExecutionSecrets {
     );
   }
 
-  /** Stores an output by compare-and-set, so that of two attempts the newer one's stays. Answers its KV path. */
-  async storeResult(ticketId: string, result: StoredResult, { signal }: WithSignal = {}): Promise<string> {
+  /**
+   * Stores an output, so that of several attempts the newest one's stays, without a right to read it: attempt n writes
+   * until the secret has n versions, each time by compare-and-set. Once a newer attempt is through there are more
+   * versions than an older one may write upon. Answers the KV path.
+   */
+  async storeResult(ticketId: string, result: SensitiveResult, { signal }: WithSignal = {}): Promise<string> {
+    const { attempt, fencing, output, logs } = result;
     const path = KV_PATHS.workerResult(ticketId);
-    const data = { fencing_token: result.fencing, output: result.output, logs: result.logs };
-    for (let attempt = 1; ; attempt += 1) {
-      const current = await this.#currentResult(path, signal);
-      if (current.fencing > result.fencing) {
-        throw new TicketFailure('fenced', 'A newer attempt has stored its result already');
-      }
-      if (current.fencing === result.fencing) return path;
-      try {
-        await this.#kv().write(path, data, { cas: current.version, ...(signal && { signal }) });
-        return path;
-      } catch (error) {
-        if (!isVaultError(error, 'cas-mismatch') || attempt === CAS_ATTEMPTS) throw error;
-      }
+    const doubt = `${ticketId} ${fencing}`;
+    const repeated = this.#inDoubt.has(doubt);
+    this.#inDoubt.add(doubt);
+    let stored = false;
+    for (let version = 0; version < attempt; version += 1) {
+      stored = await this.#writeUpon(path, version, { fencing_token: fencing, output, logs }, signal);
     }
+    this.#inDoubt.delete(doubt);
+    // A write whose answer was lost looks like somebody else's at the repetition.
+    if (!stored && !repeated) throw new TicketFailure('fenced', 'A newer attempt has stored its result already');
+    return path;
   }
 
   /** Has `renewCredentials` rotate a credential that lives as long as the worker. */
@@ -129,14 +125,14 @@ export class WorkerVaultClient implements ExecutionSecrets {
     }
   }
 
-  async #currentResult(path: string, signal: AbortSignal | undefined): Promise<{ version: number; fencing: number }> {
+  /** False when the secret has another version. */
+  async #writeUpon(path: string, version: number, data: object, signal: AbortSignal | undefined): Promise<boolean> {
     try {
-      const { data, version } = await this.#kv().read(path, { signal });
-      const parsed = storedToken.safeParse(data);
-      return { version, fencing: parsed.success ? parsed.data.fencing_token : 0 };
+      await this.#kv().write(path, data, { cas: version, signal });
+      return true;
     } catch (error) {
-      if (!isVaultError(error, 'not-found')) throw error;
-      return { version: 0, fencing: 0 };
+      if (isVaultError(error, 'cas-mismatch')) return false;
+      throw error;
     }
   }
 
