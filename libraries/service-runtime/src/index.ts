@@ -17,6 +17,7 @@ export { ConfigError, field, readConfig } from './config.ts';
 export { CredentialBoard, type CredentialBoardOptions } from './credential-board.ts';
 export { type ListeningServer, listenHttp, pathOf, readBody, sendError, sendJson } from './http-server.ts';
 export { createLogger, type Logger, type LoggerOptions, REDACTED_PATHS, scrubSecrets } from './logger.ts';
+export { type ManagementServer, type ManagementServerOptions, managementServer } from './management-server.ts';
 export {
   type Check,
   type CheckResult,
