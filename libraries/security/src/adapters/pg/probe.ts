@@ -9,7 +9,7 @@ export interface ProbeOptions {
 }
 
 /** Fails when the role is gone, which a plain `SELECT 1` would not notice. */
-const DEFAULT_QUERY = 'SELECT current_user::regrole';
+const DEFAULT_QUERY = 'SELECT current_user';
 
 /** Opens a connection, runs one query, closes it. Rejects with the first failure. */
 export async function probeLogin(connect: () => pg.Client, options: ProbeOptions): Promise<void> {
