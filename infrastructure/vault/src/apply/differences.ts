@@ -26,7 +26,17 @@ function sameValue(name: string, wanted: unknown, found: unknown): boolean {
   if (typeof wanted === 'number' && typeof found === 'string' && !/^-?\d+$/.test(found)) {
     return parseDurationMs(found) === wanted * 1000;
   }
-  return String(wanted).trim() === String(found).trim();
+  return plainText(wanted) === plainText(found);
+}
+
+/** OpenBao answers a `key=value` connection text with its spaces and braces escaped as in a URL. */
+function plainText(value: unknown): string {
+  const text = String(value).trim();
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /**

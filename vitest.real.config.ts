@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+import base from './vitest.config.ts';
+
+/**
+ * Tests against real servers: `x.real.test.ts` belongs to OpenBao, `x.<component>.real.test.ts` to that component.
+ * `npm run test:real -- <component>` installs the component and sets the patterns.
+ */
+const include = process.env.REAL_STACK_INCLUDE?.split(',') ?? [
+  '{libraries,services,apps,tools,infrastructure}/**/*.real.test.ts',
+];
+const exclude = process.env.REAL_STACK_EXCLUDE?.split(',') ?? [];
+
+export default defineConfig({
+  ...base,
+  test: { ...base.test, include, exclude: ['**/node_modules/**', '**/dist/**', ...exclude] },
+});
