@@ -8,7 +8,7 @@ import base from './vitest.config.ts';
 const include = process.env.REAL_STACK_INCLUDE?.split(',') ?? [
   '{libraries,services,apps,tools,infrastructure}/**/*.real.test.ts',
 ];
-const exclude = process.env.REAL_STACK_EXCLUDE?.split(',') ?? [];
+const exclude = process.env.REAL_STACK_EXCLUDE?.split(',').filter((pattern) => pattern !== '') ?? [];
 
 export default defineConfig({
   ...base,

@@ -1,5 +1,5 @@
 export { BINARY_SOURCES, type Binaries, type BinarySource, OLDEST_MAJOR } from './binaries/binaries.ts';
-export { locateBinaries } from './binaries/locate.ts';
+export { availableSources, locateBinaries } from './binaries/locate.ts';
 export { PostgresServerError, type PostgresServerErrorCode } from './errors.ts';
 export { type GuardOptions, spawnGuarded } from './guard.ts';
 export { chooseRunAs, type RunAs } from './run-as.ts';

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Client } from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
+import { availableSources } from './binaries/locate.ts';
 import { PostgresServerError } from './errors.ts';
+import { chooseRunAs } from './run-as.ts';
 import { type EmbeddedPostgres, type StartOptions, startPostgres } from './start.ts';
 
 const root = process.getuid?.() === 0;
@@ -32,7 +34,7 @@ async function query(server: EmbeddedPostgres, statement: string, login: object 
   }
 }
 
-describe.each(['path', 'npm'] as const)('the server found by %s', (source) => {
+describe.each(availableSources(chooseRunAs()))('the server found by %s', (source) => {
   test('a throw-away cluster answers over its socket and leaves no file and no process', async () => {
     const server = await startPostgres({ source, database: 'with "quotes"' });
     expect(server.source).toBe(source);
@@ -92,14 +94,15 @@ test('the server is in a session of its own, so that Ctrl-C reaches the supervis
   expect(groupOf(server.pid)).not.toBe(groupOf('self'));
 });
 
-test.runIf(root)('as root the server runs under an unprivileged uid, and other uids can reach its socket', async () => {
-  await using server = await startPostgres();
-  const uids = /^Uid:\s+(\d+)\s+(\d+)\s+(\d+)/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'));
-  expect(uids?.slice(1)).toHaveLength(3);
-  expect(uids?.slice(1)).not.toContain('0');
-  expect(statSync(server.socketFolder).mode & 0o777).toBe(0o711);
-  expect(statSync(server.dataFolder).mode & 0o077).toBe(0);
-});
+if (root)
+  test('as root the server runs under an unprivileged uid, and other uids can reach its socket', async () => {
+    await using server = await startPostgres();
+    const uids = /^Uid:\s+(\d+)\s+(\d+)\s+(\d+)/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'));
+    expect(uids?.slice(1)).toHaveLength(3);
+    expect(uids?.slice(1)).not.toContain('0');
+    expect(statSync(server.socketFolder).mode & 0o777).toBe(0o711);
+    expect(statSync(server.dataFolder).mode & 0o077).toBe(0);
+  });
 
 test('a given password is set, and neither inspection nor JSON shows it', async () => {
   await using server = await startPostgres({ superuserPassword: "it's 'quoted' é" });
@@ -155,10 +158,11 @@ describe('bad surroundings are told in one line', () => {
     await expect(startPostgres({ source: 'elsewhere' as 'npm' })).rejects.toThrow('path, debian, npm');
   });
 
-  test.runIf(root)('a data folder below one that the unprivileged user cannot enter names that folder', async () => {
-    const barrier = temporaryFolder('private');
-    const error = await failureOf({ dataFolder: join(barrier, 'postgres'), socketFolder: temporaryFolder() });
-    expect(error.code).toBe('folder_unreachable');
-    expect(error.message).toContain(`because of ${barrier}:`);
-  });
+  if (root)
+    test('a data folder below one that the unprivileged user cannot enter names that folder', async () => {
+      const barrier = temporaryFolder('private');
+      const error = await failureOf({ dataFolder: join(barrier, 'postgres'), socketFolder: temporaryFolder() });
+      expect(error.code).toBe('folder_unreachable');
+      expect(error.message).toContain(`because of ${barrier}:`);
+    });
 });

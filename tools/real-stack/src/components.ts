@@ -4,16 +4,14 @@ import { installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
 export interface Component {
   readonly name: string;
   readonly version: string;
-  /** Makes it startable; quick when it is already. */
-  readonly install: (log: (line: string) => void) => Promise<void>;
+  /** Makes it startable, quick when it is already, and returns the environment in which its tests find it. */
+  readonly install: (log: (line: string) => void) => Promise<Readonly<Record<string, string>>>;
 }
 
 export const COMPONENTS: readonly Component[] = [
   {
     name: 'openbao',
     version: OPEN_BAO_VERSION,
-    install: async (log) => {
-      await installOpenBao({ log });
-    },
+    install: async (log) => ({ BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })) }),
   },
 ];

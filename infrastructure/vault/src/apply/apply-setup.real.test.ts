@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DATABASE_ROLES, migratorRole, SPIFFE_IDS } from '@neural-hive/contracts';
-import { type EmbeddedPostgres, startPostgres } from '@neural-hive/embedded-postgres';
+import { availableSources, chooseRunAs, type EmbeddedPostgres, startPostgres } from '@neural-hive/embedded-postgres';
 import { type OpenBaoServer, startOpenBao } from '@neural-hive/real-stack';
 import { type Lease, tokenAuth, VaultClient } from '@neural-hive/security/vault';
 import { Client } from 'pg';
@@ -19,7 +19,7 @@ const publicKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
 type Login = Lease<{ username: string; password: { reveal(): string } }>;
 
-describe.each(['path', 'npm'] as const)('the setup on OpenBao with the PostgreSQL found by %s', (source) => {
+describe.each(availableSources(chooseRunAs()))('the setup on OpenBao with the PostgreSQL found by %s', (source) => {
   let bao: OpenBaoServer;
   let postgres: EmbeddedPostgres;
   let root: VaultClient;

@@ -1,9 +1,9 @@
-import { type EmbeddedPostgres, startPostgres } from '@neural-hive/embedded-postgres';
+import { availableSources, chooseRunAs, type EmbeddedPostgres, startPostgres } from '@neural-hive/embedded-postgres';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseBootstrap } from './bootstrap.ts';
 
-describe.each(['path', 'npm'] as const)('the bootstrap on the server found by %s', (source) => {
+describe.each(availableSources(chooseRunAs()))('the bootstrap on the server found by %s', (source) => {
   let server: EmbeddedPostgres;
   let superuser: Client;
 

@@ -31,3 +31,8 @@ export function locateBinaries(user: RunAs, source = process.env.EMBEDDED_POSTGR
     `No PostgreSQL ${OLDEST_MAJOR} or newer was found (${sources.join(', ')}) for ${process.platform}-${process.arch}: install PostgreSQL, or run npm install without --omit=optional`,
   );
 }
+
+/** The sources that have a usable server on this machine. */
+export function availableSources(user: RunAs): readonly BinarySource[] {
+  return BINARY_SOURCES.filter((name) => FINDERS[name](user) !== undefined);
+}
