@@ -15,3 +15,4 @@ export { type CertificateRequest, parseCertificateRequest } from './certificate-
 export type { CertificateTemplate } from './certificate-template.ts';
 export { JwtSigner, type JwtSignerAlgorithm } from './jwt-signer.ts';
 export { generateKeyPair, type KeyPair, type KeyType } from './key-type.ts';
+export { FixedIdentity, x509SvidOf } from './fixed-identity.ts';

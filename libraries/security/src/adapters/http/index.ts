@@ -1,1 +1,2 @@
-export {};
+export { httpsServer } from './https-server.ts';
+export { type SpiffeAgentOptions, spiffeAgent } from './spiffe-agent.ts';
