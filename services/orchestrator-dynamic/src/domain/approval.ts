@@ -8,6 +8,8 @@ export function approvalReasons(plan: CognitivePlan, decision: ConsolidatedDecis
   if (plan.is_destructive) reasons.push('the plan is destructive');
   if (plan.destructive_tasks.length > 0) reasons.push(`destructive tasks: ${plan.destructive_tasks.join(', ')}`);
   if (plan.risk_band === 'high' || plan.risk_band === 'critical') reasons.push(`the risk band is ${plan.risk_band}`);
+  // A direct decision only repeats the plan's own reasons.
+  if (reasons.length > 0) return reasons;
   if (decision?.requires_human_review) reasons.push('the decision asks for human review');
   if (decision?.final_decision === 'review_required' || decision?.final_decision === 'conditional') {
     reasons.push(`the decision is ${decision.final_decision}`);

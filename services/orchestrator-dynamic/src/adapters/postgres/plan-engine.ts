@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events';
-import type { CognitivePlan } from '@neural-hive/contracts';
+import type { CognitivePlan, TaskType } from '@neural-hive/contracts';
 import { type Clock, messageOf, sleep, systemClock } from '@neural-hive/security/common';
 import type { Logger } from '@neural-hive/service-runtime';
 import {
+  COMPENSATED_TYPES,
   type ExecutionPolicy,
   isFinal,
   type PlanState,
@@ -269,9 +270,14 @@ export class PlanEngine {
 
 function neededAbilities({ plan }: PlanState): readonly NeededAbility[] {
   const needs = new Map<string, NeededAbility>();
-  for (const { task_type: taskType, required_capabilities: required } of plan.tasks) {
+  const need = (taskType: TaskType, required: readonly string[]): void => {
     const capabilities = [...new Set(required)].sort();
     needs.set(JSON.stringify([taskType, capabilities]), { taskType, capabilities });
+  };
+  for (const { task_type: taskType, required_capabilities: required } of plan.tasks) {
+    need(taskType, required);
+    // What cannot be undone must not be begun.
+    if (COMPENSATED_TYPES.includes(taskType)) need('COMPENSATE', []);
   }
   return [...needs.values()];
 }

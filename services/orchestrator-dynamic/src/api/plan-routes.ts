@@ -1,0 +1,162 @@
+import { Readable } from 'node:stream';
+import { EncodingError, parseStrictJson } from '@neural-hive/security/encoding';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
+import type { WishAction } from '../adapters/postgres/wish.ts';
+import { checkPlan, jsonPath, PLAN_STATUSES, type PlanState, viewPlan } from '../domain/index.ts';
+import { ApiError } from './api-error.ts';
+import type { Authenticator } from './authenticator.ts';
+import type { Operation } from './operations.ts';
+import { progressLines } from './progress-stream.ts';
+
+export interface PlanRoutesOptions {
+  readonly engine: PlanEngine;
+  readonly authenticator: Authenticator;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Aborted when the service stops: ends the streams. */
+  readonly signal: AbortSignal;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** SPIFFE ID of the caller, proved and allowed. */
+    callerId: string;
+  }
+}
+
+const text = z.string().max(4_096).nullable().default(null);
+const WISHES = {
+  approve: { operation: 'ApprovePlan', body: z.strictObject({ comment: text }).transform(({ comment }) => comment) },
+  reject: { operation: 'RejectPlan', body: z.strictObject({ comment: text }).transform(({ comment }) => comment) },
+  cancel: { operation: 'CancelPlan', body: z.strictObject({ reason: text }).transform(({ reason }) => reason) },
+  pause: { operation: 'PausePlan', body: z.strictObject({}).transform(() => null) },
+  resume: { operation: 'ResumePlan', body: z.strictObject({}).transform(() => null) },
+} as const satisfies Record<WishAction, { operation: Operation; body: z.ZodType<string | null> }>;
+
+const listQuery = z.strictObject({
+  status: z.enum(PLAN_STATUSES).optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
+const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0) });
+
+/** `/api/v1/plans` and what is below it. Every route names its operation; the caller is checked before the body is read. */
+export function planRoutes(app: FastifyInstance, options: PlanRoutesOptions): void {
+  const { engine, authenticator, now, signal } = options;
+
+  const may = (operation: Operation) => ({
+    onRequest: async (request: FastifyRequest): Promise<void> => {
+      const id = authenticator.authorize(operation, {
+        socket: request.raw.socket,
+        authorization: request.headers.authorization,
+      });
+      request.callerId = id.toString();
+    },
+  });
+
+  app.post('/api/v1/plans', may('SubmitPlan'), async (request, reply) => {
+    const checked = checkPlan(readJson(request.body), now());
+    if (!checked.ok) {
+      const { problems } = checked;
+      throw new ApiError('invalid_plan', `the plan has ${problems.length} problem(s) and was not stored`, { problems });
+    }
+    const { plan } = checked;
+    const outcome = await engine.submit(plan, request.callerId);
+    if (outcome.kind === 'conflict') {
+      throw new ApiError('conflict', `another plan has the id ${plan.plan_id}: give this one an id of its own`);
+    }
+    reply.code(outcome.created ? 201 : 200).header('location', `/api/v1/plans/${encodeURIComponent(plan.plan_id)}`);
+    return viewPlan(outcome.state);
+  });
+
+  app.get('/api/v1/plans', may('ListPlans'), async (request) => {
+    const { status, limit } = readQuery(listQuery, request);
+    return { plans: await engine.list({ status, limit }) };
+  });
+
+  app.get('/api/v1/plans/:id', may('GetPlan'), async (request) => viewPlan(await findPlan(engine, request)));
+
+  app.get('/api/v1/plans/:id/events', may('WatchPlan'), async (request, reply) => {
+    const { after } = readQuery(eventsQuery, request);
+    const { plan } = await findPlan(engine, request);
+    return streamProgress(reply, progressLines(engine, plan.plan_id, after, gone(request, signal)));
+  });
+
+  for (const action of Object.keys(WISHES) as WishAction[]) {
+    const { operation, body } = WISHES[action];
+    app.post(`/api/v1/plans/:id/${action}`, may(operation), async (request) => {
+      const parsed = body.safeParse(isEmpty(request.body) ? {} : readJson(request.body));
+      if (!parsed.success) throw invalidRequest(parsed.error);
+      const outcome = await engine.wish(idOf(request), { action, by: request.callerId, text: parsed.data });
+      if (outcome.kind === 'unknown') throw unknownPlan(request);
+      // Wishing again for what was done already is no conflict.
+      if (outcome.kind === 'refused' && !isFulfilled(action, outcome.state)) {
+        throw new ApiError('conflict', `cannot ${action}: ${outcome.reason}`);
+      }
+      return viewPlan(outcome.state);
+    });
+  }
+}
+
+function isFulfilled(action: WishAction, { approval, outcome, status }: PlanState): boolean {
+  if (action === 'approve') return approval.verdict === 'approved';
+  if (action === 'reject') return approval.verdict === 'rejected';
+  return action === 'cancel' && (outcome === 'CANCELLED' || status === 'CANCELLED');
+}
+
+async function findPlan(engine: PlanEngine, request: FastifyRequest): Promise<PlanState> {
+  const state = await engine.find(idOf(request));
+  if (state === undefined) throw unknownPlan(request);
+  return state;
+}
+
+function idOf(request: FastifyRequest): string {
+  const { id } = request.params as { id: string };
+  // What no plan id looks like is unknown; the database would refuse some of it.
+  return /^[A-Za-z0-9._:-]{1,128}$/.test(id) ? id : '';
+}
+
+function unknownPlan(request: FastifyRequest): ApiError {
+  return new ApiError('not_found', `there is no plan ${JSON.stringify((request.params as { id: string }).id)}`);
+}
+
+/** Aborted when the reader has gone or the service stops. */
+function gone(request: FastifyRequest, signal: AbortSignal): AbortSignal {
+  const leaving = new AbortController();
+  request.raw.socket.once('close', () => leaving.abort());
+  return AbortSignal.any([signal, leaving.signal]);
+}
+
+function streamProgress(reply: FastifyReply, lines: AsyncGenerator<string>): FastifyReply {
+  return reply
+    .header('content-type', 'application/x-ndjson')
+    .header('cache-control', 'no-store')
+    .send(Readable.from(lines, { objectMode: false, encoding: 'utf8' }));
+}
+
+function isEmpty(body: unknown): boolean {
+  return body === undefined || body === null || (Buffer.isBuffer(body) && body.length === 0);
+}
+
+function readJson(body: unknown): unknown {
+  if (!Buffer.isBuffer(body)) throw new ApiError('invalid_json', 'send a JSON body (content-type: application/json)');
+  try {
+    return parseStrictJson(body);
+  } catch (error) {
+    if (!(error instanceof EncodingError)) throw error;
+    const problems = [{ path: '$', message: error.message }];
+    throw new ApiError('invalid_json', `the body is no JSON that is taken here: ${error.message}`, { problems });
+  }
+}
+
+function readQuery<Schema extends z.ZodType>(schema: Schema, request: FastifyRequest): z.output<Schema> {
+  const parsed = schema.safeParse(request.query);
+  if (!parsed.success) throw invalidRequest(parsed.error);
+  return parsed.data;
+}
+
+function invalidRequest(error: z.ZodError): ApiError {
+  const problems = error.issues.map(({ path, message }) => ({ path: jsonPath(path), message }));
+  return new ApiError('invalid_request', 'the request is not as it should be', { problems });
+}

@@ -1,0 +1,143 @@
+import type { KeyObject } from 'node:crypto';
+import { createServer, request } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { AUDIENCES, SPIFFE_IDS, SPIFFE_ISSUER } from '@neural-hive/contracts';
+import { matchMemberOf, parseX509Svid, TrustDomain, type X509Svid } from '@neural-hive/security/spiffe';
+import { CertificateAuthority } from '@neural-hive/security/testing';
+import { guardedServerOptions, guardServer, peerSpiffeId } from '@neural-hive/security/tls';
+import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
+import { type ApiServer, openApiServer } from '../api/api-server.ts';
+
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  readonly body: any;
+}
+
+export interface Credentials {
+  readonly token?: string;
+  /** SPIFFE ID of the X509-SVID that the client shows. */
+  readonly svid?: string;
+  readonly authority?: CertificateAuthority;
+}
+
+const TTL = { ttlSeconds: 300 };
+
+export function svidOf(authority: CertificateAuthority, id: string): X509Svid {
+  const { certificates, privateKey } = authority.issueX509Svid({ id, ...TTL });
+  return parseX509Svid({
+    certificates: Buffer.concat(certificates),
+    privateKey: (privateKey as KeyObject).export({ format: 'der', type: 'pkcs8' }),
+  });
+}
+
+/** The API with a real TLS server, as callers of the trust domain see it. */
+export class ApiFixture {
+  readonly authority = CertificateAuthority.create('neural-hive.local');
+  readonly attempts: string[] = [];
+  readonly failures: string[] = [];
+  readonly log: object[] = [];
+  #server: ApiServer | undefined;
+
+  static async open(engine: PlanEngine): Promise<ApiFixture> {
+    const fixture = new ApiFixture();
+    const { authority } = fixture;
+    const trustDomain = TrustDomain.parse('neural-hive.local');
+    const own = svidOf(authority, SPIFFE_IDS.orchestrator);
+    const rules = {
+      identity: { getX509Svid: () => own, getX509Bundle: () => authority.bundle() },
+      authorize: matchMemberOf(trustDomain),
+      clientCertificate: 'request' as const,
+    };
+    fixture.#server = await openApiServer({
+      engine,
+      host: '127.0.0.1',
+      port: 0,
+      createServer: (listener) => {
+        const server = createServer(guardedServerOptions(rules), listener);
+        guardServer(server, rules);
+        return server;
+      },
+      authentication: {
+        bundles: { getJwtBundle: (domain) => (domain.equals(trustDomain) ? authority.jwtBundle() : undefined) },
+        audience: AUDIENCES.orchestrator,
+        issuer: SPIFFE_ISSUER,
+        leewaySeconds: 0,
+        peerSpiffeId: (socket) => peerSpiffeId(socket as TLSSocket),
+        metrics: {
+          attempt: (method, status) => fixture.attempts.push(`${method} ${status}`),
+          failure: (method, reason) => fixture.failures.push(`${method} ${reason}`),
+        },
+        log: { warn: (fields, message) => fixture.log.push({ ...fields, message }) },
+      },
+    });
+    return fixture;
+  }
+
+  get port(): number {
+    return this.#server?.port ?? 0;
+  }
+
+  tokenOf(claims: Partial<Parameters<CertificateAuthority['issueJwtSvid']>[0]> = {}): string {
+    return this.authority.issueJwtSvid({
+      id: SPIFFE_IDS.operator,
+      audience: AUDIENCES.orchestrator,
+      issuer: SPIFFE_ISSUER,
+      ...TTL,
+      ...claims,
+    });
+  }
+
+  get operator(): Credentials {
+    return { token: this.tokenOf() };
+  }
+
+  async call(method: string, path: string, credentials: Credentials, body?: unknown): Promise<Answer> {
+    let text = '';
+    const status = await this.stream(method, path, credentials, body, (chunk) => {
+      text += chunk;
+    });
+    return { status, body: text.trim() === '' ? undefined : JSON.parse(text) };
+  }
+
+  /** Resolves with the status once the answer has ended. */
+  stream(
+    method: string,
+    path: string,
+    { token, svid, authority = this.authority }: Credentials,
+    body: unknown,
+    onChunk: (text: string) => void,
+  ): Promise<number> {
+    const shown = svid === undefined ? undefined : svidOf(authority, svid);
+    const payload = body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    return new Promise((resolve, reject) => {
+      const call = request(
+        {
+          host: '127.0.0.1',
+          port: this.port,
+          method,
+          path,
+          agent: false,
+          rejectUnauthorized: false,
+          ...(shown && { cert: shown.certificateChainPem, key: shown.privateKeyPem() }),
+          headers: {
+            ...(token !== undefined && { authorization: `Bearer ${token}` }),
+            ...(payload !== undefined && { 'content-type': 'application/json' }),
+          },
+        },
+        (response) => {
+          response.setEncoding('utf8');
+          response.on('data', onChunk);
+          response.on('end', () => resolve(response.statusCode ?? 0));
+          response.on('error', reject);
+        },
+      );
+      call.on('error', reject);
+      call.end(payload);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.close();
+  }
+}
