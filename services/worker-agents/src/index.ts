@@ -11,4 +11,4 @@ export {
   programCatalogue,
   type ToolChain,
 } from './attempts/program-catalogue.ts';
-export type { GuardPrograms } from './attempts/watchdog-process.ts';
+export { type GuardPrograms, guardsIn } from './attempts/watchdog-process.ts';

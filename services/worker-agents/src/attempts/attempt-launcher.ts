@@ -19,8 +19,10 @@ export interface AttemptLauncherOptions {
   readonly programs: ProgramCatalogue;
   /** Made if absent, owned by root. Every uid must be able to cross the folders above it. */
   readonly workspaces: string;
-  /** Default: the built programs beside this file. Every uid must be able to read them and this Node binary. */
+  /** Default: the built programs beside this file. Every uid must be able to read them. */
   readonly guards?: GuardPrograms;
+  /** The Node binary that runs the guards. Default: the one that runs this. Every uid must be able to run it. */
+  readonly node?: string;
   readonly onError?: (error: unknown) => void;
 }
 
@@ -37,13 +39,14 @@ export interface AttemptLauncher {
  */
 export async function startAttemptLauncher(options: AttemptLauncherOptions): Promise<AttemptLauncher> {
   if (process.getuid?.() !== 0) throw new RangeError('The launcher changes uids and has to be started by root');
-  const { socketPath, workerUid, workerGid = workerUid, uids, guards = builtGuards(), onError = () => {} } = options;
+  const { socketPath, workerUid, workerGid = workerUid, uids, onError = () => {} } = options;
+  const { guards = builtGuards(), node = process.execPath } = options;
   assertSocketPath(socketPath);
   assertPrivateFolder(dirname(socketPath), workerUid);
   if (uids.includes(workerUid))
     throw new RangeError('uids: the worker has one of them, so an attempt would be the worker');
   const programs = programCatalogue.parse(options.programs);
-  const pool = new UidPool(uids, guards.reaper);
+  const pool = new UidPool(uids, guards.reaper, node);
   await Promise.all(uids.map((uid) => pool.reap(uid)));
   await clearWorkspaces(options.workspaces, pool, uids);
 
@@ -54,6 +57,7 @@ export async function startAttemptLauncher(options: AttemptLauncherOptions): Pro
     workerGid,
     pool,
     watchdog: guards.watchdog,
+    node,
   };
   const sockets = new Set<{ destroy(): void }>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {

@@ -37,6 +37,7 @@ export interface ConnectionOptions {
   readonly workerGid: number;
   readonly pool: UidPool;
   readonly watchdog: string;
+  readonly node: string;
 }
 
 /** A watchdog that has not ended by itself this long after it was told to is not waited for. */
@@ -65,6 +66,7 @@ export async function serveAttempt(socket: Socket, options: ConnectionOptions): 
       program: options.watchdog,
       order: { attemptId, folder, sources, timeoutMs, ...call, ownUid: uid },
       uid,
+      node: options.node,
     });
     forward(watchdog.stdout, socket, (chunk) => send(FRAME.stdout, chunk));
     forward(watchdog.stderr, socket, (chunk) => send(FRAME.stderr, chunk));

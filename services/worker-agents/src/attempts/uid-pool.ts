@@ -8,8 +8,9 @@ export class UidPool {
   readonly #free: number[];
   readonly #waiting: ((uid: number) => void)[] = [];
   readonly #reaper: string;
+  readonly #node: string;
 
-  constructor(uids: readonly number[], reaper: string) {
+  constructor(uids: readonly number[], reaper: string, node: string) {
     if (uids.length === 0) throw new RangeError('uids: at least one is needed');
     for (const uid of uids) {
       if (!Number.isInteger(uid) || uid <= 0) throw new RangeError('uids: each must be a positive integer');
@@ -17,6 +18,7 @@ export class UidPool {
     this.#all = new Set(uids);
     this.#free = [...this.#all];
     this.#reaper = reaper;
+    this.#node = node;
   }
 
   /** Waits until a uid is free. Rejects with the signal's reason. */
@@ -48,7 +50,7 @@ export class UidPool {
   async reap(uid: number, folder?: string): Promise<void> {
     if (!this.#all.has(uid)) throw new RangeError('uid: it does not belong to attempts');
     for (let round = 0; round < 5; round += 1) {
-      const reaper = spawn(process.execPath, [this.#reaper, String(uid), ...(folder === undefined ? [] : [folder])], {
+      const reaper = spawn(this.#node, [this.#reaper, String(uid), ...(folder === undefined ? [] : [folder])], {
         uid,
         gid: uid,
         cwd: '/',

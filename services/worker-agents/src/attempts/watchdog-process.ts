@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -13,15 +14,22 @@ export interface GuardPrograms {
   readonly reaper: string;
 }
 
+/** The guards in a copy of this package's `dist`. */
+export function guardsIn(dist: string): GuardPrograms {
+  const built = (name: string): string => join(dist, 'attempts', name);
+  return { watchdog: built('attempt-watchdog.js'), reaper: built('attempt-reaper.js') };
+}
+
 /** Beside this file in `dist`. Node cannot run them from their source. */
 export function builtGuards(): GuardPrograms {
-  const beside = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-  return { watchdog: beside('attempt-watchdog.js'), reaper: beside('attempt-reaper.js') };
+  return guardsIn(fileURLToPath(new URL('..', import.meta.url)));
 }
 
 export interface WatchdogOptions {
   readonly program: string;
   readonly order: WatchdogOrder;
+  /** The Node binary that runs the watchdog. Default: the one that runs this. */
+  readonly node?: string;
   /** Takes effect as root only. */
   readonly uid?: number;
 }
@@ -35,8 +43,8 @@ export class WatchdogProcess {
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
 
-  constructor({ program, order, uid }: WatchdogOptions) {
-    const child = spawn(process.execPath, [program], {
+  constructor({ program, order, uid, node = process.execPath }: WatchdogOptions) {
+    const child = spawn(node, [program], {
       cwd: order.folder,
       env: {},
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],

@@ -2,6 +2,7 @@ import type { ExecutionTicket } from '@neural-hive/contracts';
 import { SCHEMAS } from '@neural-hive/contracts';
 import { startPostgres } from '@neural-hive/embedded-postgres';
 import { runMigrations } from '@neural-hive/orchestrator-dynamic';
+import { databaseBootstrap } from '@neural-hive/vault-setup';
 import pg from 'pg';
 
 export interface TicketDatabase {
@@ -9,6 +10,8 @@ export interface TicketDatabase {
   /** A login as the workers lease it. */
   readonly worker: pg.ClientConfig;
   readonly admin: pg.Pool;
+  /** The login of a database engine. */
+  readonly vaultAdmin: { readonly username: string; readonly password: string };
   publish(ticket: ExecutionTicket, publication?: number): Promise<void>;
   cancel(ticketId: string): Promise<void>;
   result(ticketId: string): Promise<Record<string, unknown> | undefined>;
@@ -24,19 +27,16 @@ export async function startTicketDatabase(): Promise<TicketDatabase> {
   const superuser = { host, port, database, ...server.superuser };
   const admin = new pg.Pool({ ...superuser, max: 4 });
   admin.on('error', () => undefined);
-  for (const schema of SCHEMAS) {
-    await admin.query(`create role ${schema}_owner nologin; create role ${schema}_rw nologin;
-      create schema ${schema} authorization ${schema}_owner`);
-  }
-  await admin.query(`create role tickets_worker nologin; create role releases_ro nologin;
-    create role worker_login login password 'worker' in role tickets_worker`);
   const client = await admin.connect();
+  const { vaultAdmin } = await databaseBootstrap(client);
+  await admin.query("create role worker_login login password 'worker' in role tickets_worker");
   for (const schema of SCHEMAS) await runMigrations(client, schema);
   client.release();
   return {
     superuser,
     worker: { host, port, database, user: 'worker_login', password: 'worker' },
     admin,
+    vaultAdmin: { username: vaultAdmin.username, password: vaultAdmin.password?.reveal() ?? '' },
     publish: async (ticket, publication = 0) => {
       const text = 'select tickets.publish($1, $2, $3)';
       await admin.query(text, [publication, PRIORITIES[ticket.priority], JSON.stringify(ticket)]);

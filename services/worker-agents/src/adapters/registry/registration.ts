@@ -127,7 +127,7 @@ export class Registration {
     } = this.#options;
     const request = {
       agentType: AgentType.WORKER,
-      capabilities: [...new Set([...types, ...types.map((type) => type.toLowerCase()), ...capabilities])],
+      capabilities: [...new Set([...types, ...capabilities])],
       metadata: { ...facts },
       namespace,
       cluster,
