@@ -1,6 +1,6 @@
 import type { Server, TLSSocket, TlsOptions } from 'node:tls';
 import type { X509Svid } from '../spiffe/index.ts';
-import { type PeerRules, verifyPeer } from './peer.ts';
+import { type PeerRules, peerChain, verifyPeer } from './peer.ts';
 import { secureContextOptions } from './secure-context.ts';
 
 export interface SpiffeServerOptions extends PeerRules {
@@ -45,7 +45,7 @@ function guardConnections(server: Server, options: SpiffeServerOptions): void {
 function admit(socket: TLSSocket, options: SpiffeServerOptions): void {
   // Throws once the identity is withdrawn: a server that is nobody talks to nobody.
   options.identity.getX509Svid();
-  const anonymous = socket.getPeerX509Certificate() === undefined && !socket.isSessionReused();
+  const anonymous = peerChain(socket).length === 0 && !socket.isSessionReused();
   if (anonymous && options.clientCertificate === 'request') return;
   verifyPeer(socket, options);
 }

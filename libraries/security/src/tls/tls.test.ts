@@ -229,7 +229,7 @@ describe('rotation', () => {
     const before = await dial(port, { identity: to });
     opened.push(before);
     expect(await echo(before, 'one')).toBe('one');
-    const leaf = (socket: tls.TLSSocket | undefined): Buffer | undefined => socket?.getPeerX509Certificate()?.raw;
+    const leaf = (socket: tls.TLSSocket | undefined): Buffer | undefined => socket?.getPeerCertificate().raw;
     const old = { server: leaf(before), client: leaf(sockets[0]) };
 
     from.setX509Svid(x509SvidOf(authority.issueX509Svid({ id: SERVER, ttlSeconds: 60 })));
