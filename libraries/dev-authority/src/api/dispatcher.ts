@@ -59,9 +59,24 @@ export class Dispatcher {
     const open = target.found?.route.open === true;
     const token = open || incoming.token === undefined ? undefined : this.#options.tokens.find(incoming.token);
     const acl = token === undefined ? Acl.of([]) : this.#options.policies.aclFor(token.policies);
-    const audited: AuditedRequest = {
+    const asked: Call = {
       id: newUuid(),
       operation,
+      mount: target.mount,
+      path,
+      params: target.found?.params ?? {},
+      fields: new Fields(incoming.body),
+      query: incoming.query,
+      token,
+      acl,
+      remoteAddress: incoming.remoteAddress,
+      bearer: incoming.bearer,
+    };
+    const creates = operation === 'update' && target.found?.route.exists?.(asked) === false;
+    const call: Call = creates ? { ...asked, operation: 'create' } : asked;
+    const audited: AuditedRequest = {
+      id: call.id,
+      operation: call.operation,
       mountPoint: target.mount,
       path,
       remoteAddress: incoming.remoteAddress,
@@ -72,26 +87,13 @@ export class Dispatcher {
 
     let outgoing: Outgoing;
     try {
-      const call: Call = {
-        id: audited.id,
-        operation,
-        mount: target.mount,
-        path,
-        params: target.found?.params ?? {},
-        fields: new Fields(incoming.body),
-        query: incoming.query,
-        token,
-        acl,
-        remoteAddress: incoming.remoteAddress,
-        bearer: incoming.bearer,
-      };
       if (!open && token === undefined) throw new Fault('permission_denied', 'permission denied');
       const answer = await this.#answer(call, target);
       outgoing = this.#succeed(audited, auth, answer);
     } catch (error) {
       outgoing = this.#fail(audited, auth, error);
     }
-    this.#options.observe(operation, target.mount, outgoing.status);
+    this.#options.observe(call.operation, target.mount, outgoing.status);
     return outgoing;
   }
 
@@ -105,15 +107,13 @@ export class Dispatcher {
 
   async #answer(call: Call, { backend, found }: Target): Promise<Answer> {
     const route = found?.route;
-    const actual =
-      call.operation === 'update' && route?.exists?.(call) === false ? { ...call, operation: 'create' as const } : call;
-    if (route?.open !== true) authorize(actual, route);
+    if (route?.open !== true) authorize(call, route);
     if (backend === undefined) {
       throw new Fault('not_found', `no handler for route "${call.path}". route entry not found.`);
     }
     if (route === undefined)
       throw new Fault('not_found', 'unsupported path', { errors: ['1 error occurred:\n\t* unsupported path\n\n'] });
-    const handler = handlerOf(route, actual.operation);
+    const handler = handlerOf(route, call.operation);
     if (handler === undefined) {
       const text = 'unsupported operation';
       throw new Fault('unsupported_operation', text, { errors: [`1 error occurred:\n\t* ${text}\n\n`] });
@@ -121,8 +121,8 @@ export class Dispatcher {
     let lastUse = false;
     if (call.token !== undefined) lastUse = call.token.usesLeft > 0 && !this.#options.tokens.use(call.token);
     try {
-      const answer = await handler(actual);
-      const changed = answer.changed ?? (actual.operation !== 'read' && actual.operation !== 'list');
+      const answer = await handler(call);
+      const changed = answer.changed ?? (call.operation !== 'read' && call.operation !== 'list');
       if (changed || (call.token?.usesLeft ?? 0) > 0) await this.#options.journal.commit();
       return answer;
     } finally {

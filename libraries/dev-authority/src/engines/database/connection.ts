@@ -1,9 +1,11 @@
+import { fullJitterMs, sleep } from '@neural-hive/security/common';
 import { type ClientBase, type ClientConfig, Pool } from 'pg';
 import { type Fields, isRecord } from '../../api/fields.ts';
 import { invalid } from '../../fault.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
+const MAX_ATTEMPTS = 8;
 
 export interface ConnectionSettings {
   readonly plugin: string;
@@ -87,8 +89,19 @@ export class Connection {
     await this.#pool.query('SELECT 1');
   }
 
-  /** All or nothing. */
+  /** All or nothing; once more, after a moment, when another session changed the same catalog row. */
   async transaction<T>(run: (client: ClientBase) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(run);
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
+        await sleep(fullJitterMs(attempt, { baseMs: 10, capMs: 200 }));
+      }
+    }
+  }
+
+  async #attempt<T>(run: (client: ClientBase) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
     try {
@@ -109,6 +122,12 @@ export class Connection {
   async close(): Promise<void> {
     await this.#pool.end();
   }
+}
+
+/** Two REVOKEs on one table at once fail with an internal error, which has no code of its own. */
+function isConflict(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return code === '40001' || code === '40P01' || (code === 'XX000' && /tuple concurrently/.test(String(message)));
 }
 
 /** A URL, or `key=value` words as libpq takes them, with `{{username}}` and `{{password}}` filled in. */

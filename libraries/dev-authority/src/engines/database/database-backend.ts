@@ -97,7 +97,7 @@ export function databaseBackend(parts: Parts, mount: Mount, saved: unknown): Bac
             for (const statement of filled) await client.query(statement);
           });
         } catch (error) {
-          throw failure(`failed to execute query: ${databaseMessage(error).replaceAll(sent, '…')}`);
+          throw failure(`failed to execute query: ${withoutSecret(databaseMessage(error), sent)}`);
         }
       },
     );
@@ -202,6 +202,11 @@ function databaseMessage(error: unknown): string {
   const code = (error as { code?: unknown }).code;
   const text = error instanceof RangeError ? error.message : messageOf(error).split('\n')[0]?.slice(0, 200);
   return typeof code === 'string' ? `ERROR: ${text} (SQLSTATE ${code})` : `ERROR: ${text}`;
+}
+
+/** A syntax error quotes what stands at its place, which may be a piece of a password that its author forgot to quote. */
+function withoutSecret(text: string, secret: string): string {
+  return text.replace(/"([^"]*)"/g, (quoted, inner: string) => (secret.includes(inner) ? '"…"' : quoted));
 }
 
 function failure(text: string): Fault {
