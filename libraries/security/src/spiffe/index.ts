@@ -2,6 +2,11 @@ export type { JwtBundle, JwtBundleSource, JwtKey } from './bundle/jwt/jwt-bundle
 export { parseJwtBundle } from './bundle/jwt/parse.ts';
 export { parseX509Bundle, type X509Bundle, type X509BundleSource } from './bundle/x509/x509-bundle.ts';
 export { matchAny, matchId, matchMemberOf, matchOneOf, type SpiffeIdMatcher } from './match.ts';
+export { JwtSource, type JwtSvidRequest } from './source/jwt-source.ts';
+export type { SourceHealth, SourceOptions } from './source/source-options.ts';
+export { SpiffeManager } from './source/spiffe-manager.ts';
+export type { SpiffeMetrics, SvidType } from './source/spiffe-metrics.ts';
+export { X509Source, type X509SourceOptions } from './source/x509-source.ts';
 export { SpiffeError, type SpiffeErrorCode } from './spiffe-error.ts';
 export { SpiffeId } from './spiffe-id.ts';
 export type { JwtSvid } from './svid/jwt/jwt-svid.ts';
@@ -11,3 +16,12 @@ export { parseX509Svid, parseX509SvidPem, type X509SvidParts } from './svid/x509
 export { type VerifiedX509Svid, verifyX509Svid } from './svid/x509/verify.ts';
 export type { X509Svid, X509SvidSource } from './svid/x509/x509-svid.ts';
 export { TrustDomain } from './trust-domain.ts';
+export {
+  type CallControl,
+  type WatchControl,
+  WorkloadApiClient,
+  type WorkloadApiClientOptions,
+} from './workload-api/client.ts';
+export { endpointTarget } from './workload-api/endpoint.ts';
+export type { X509Context } from './workload-api/responses.ts';
+export type { WatchHandler } from './workload-api/watch.ts';

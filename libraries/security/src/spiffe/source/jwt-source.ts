@@ -1,0 +1,188 @@
+import { type Clock, SingleFlight, systemClock } from '../../common/index.ts';
+import type { JwtBundle, JwtBundleSource } from '../bundle/jwt/jwt-bundle.ts';
+import { SpiffeError } from '../spiffe-error.ts';
+import type { SpiffeId } from '../spiffe-id.ts';
+import type { JwtSvid } from '../svid/jwt/jwt-svid.ts';
+import type { TrustDomain } from '../trust-domain.ts';
+import { WorkloadApiClient } from '../workload-api/client.ts';
+import type { SourceHealth, SourceOptions } from './source-options.ts';
+import type { SpiffeMetrics } from './spiffe-metrics.ts';
+import { SyncedWatch } from './synced-watch.ts';
+
+export interface JwtSvidRequest {
+  readonly audience: string | readonly string[];
+  /** Default: the agent's default identity. */
+  readonly subject?: SpiffeId | string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Cached {
+  readonly svid: JwtSvid;
+  readonly refreshAtMs: number;
+}
+
+/** A token is fetched anew at this share of its life, measured on its own `iat` and `exp`. */
+const REFRESH_SHARE = 0.8;
+/** The agent may answer with the same token for a while: ask again after this share of what is left of it. */
+const REPEAT_SHARE = 0.25;
+const MAX_CACHED = 256;
+
+/** JWT-SVIDs of the workload, cached by audience and identity, and the JWT bundles that verify those of others. */
+export class JwtSource implements JwtBundleSource {
+  readonly #client: WorkloadApiClient;
+  readonly #ownsClient: boolean;
+  readonly #watch: SyncedWatch<ReadonlyMap<string, JwtBundle>>;
+  readonly #clock: Clock;
+  readonly #metrics: SpiffeMetrics | undefined;
+  readonly #cache = new Map<string, Cached>();
+  readonly #flights = new SingleFlight<string, JwtSvid>();
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    watch: SyncedWatch<ReadonlyMap<string, JwtBundle>>,
+    client: WorkloadApiClient,
+    options: SourceOptions,
+  ) {
+    this.#watch = watch;
+    this.#client = client;
+    this.#ownsClient = options.client === undefined;
+    this.#clock = options.clock ?? systemClock;
+    this.#metrics = options.metrics;
+  }
+
+  /** Resolves when the first bundles are there. @throws SpiffeError `SOURCE_NOT_READY` */
+  static async open(options: SourceOptions = {}): Promise<JwtSource> {
+    const { clock = systemClock } = options;
+    const client = options.client ?? new WorkloadApiClient({ endpoint: options.endpoint, clock });
+    try {
+      const watch = await SyncedWatch.open<ReadonlyMap<string, JwtBundle>>({
+        what: 'JWT bundle',
+        watch: (handler, control) => client.watchJwtBundles(handler, control),
+        clock,
+        initialSyncTimeoutMs: options.initialSyncTimeoutMs ?? 10_000,
+        deniedGraceMs: options.deniedGraceMs ?? 0,
+        signal: options.signal,
+      });
+      return new JwtSource(watch, client, options);
+    } catch (error) {
+      if (options.client === undefined) client.close();
+      throw error;
+    }
+  }
+
+  /**
+   * A token that is valid now. One in the cache is served until 80 % of its life and fetched anew in the background
+   * until it expires; an expired one is never served.
+   * @throws SpiffeError `WORKLOAD_API_*` when there is none and the agent gives none
+   */
+  async fetchJwtSvid({ audience, subject, signal }: JwtSvidRequest): Promise<JwtSvid> {
+    const audiences = typeof audience === 'string' ? [audience] : [...audience].sort();
+    const key = JSON.stringify([audiences, subject?.toString() ?? '']);
+    const cached = this.#cache.get(key);
+    const nowMs = this.#clock.now();
+    const refresh = (): Promise<JwtSvid> => this.#flights.run(key, () => this.#fetch(key, audiences, subject));
+    if (cached !== undefined && cached.svid.expiresAtMs > nowMs) {
+      // Its failure is known to the metrics, and to the caller once the token at hand has expired.
+      if (nowMs >= cached.refreshAtMs) refresh().catch(() => undefined);
+      return cached.svid;
+    }
+    return withSignal(refresh(), signal);
+  }
+
+  /** @throws SpiffeError `SVID_WITHDRAWN`, `SOURCE_CLOSED` */
+  getJwtBundle(trustDomain: TrustDomain): JwtBundle | undefined {
+    return this.#watch.get().get(trustDomain.name);
+  }
+
+  /** The bundles changed. */
+  onUpdate(listener: () => void): () => void {
+    return this.#watch.cell.onChange(() => listener());
+  }
+
+  health(): SourceHealth {
+    const { lastError } = this.#watch;
+    const expiresAtMs = Math.min(
+      ...[...this.#cache.values()].map(({ svid }) => svid.expiresAtMs),
+      Number.MAX_SAFE_INTEGER,
+    );
+    try {
+      this.#watch.get();
+    } catch (error) {
+      return { state: 'unhealthy', expiresAtMs: 0, lastError: error as Error };
+    }
+    return lastError === undefined ? { state: 'healthy', expiresAtMs } : { state: 'degraded', expiresAtMs, lastError };
+  }
+
+  /** Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#watch.close().then(() => {
+      this.#cache.clear();
+      if (this.#ownsClient) this.#client.close();
+    });
+    return this.#closing;
+  }
+
+  /** Fetches in flight fail; otherwise the same as `close`. */
+  destroy(): Promise<void> {
+    return this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #fetch(key: string, audience: readonly string[], subject: SpiffeId | string | undefined): Promise<JwtSvid> {
+    if (this.#closing !== undefined) throw new SpiffeError('SOURCE_CLOSED', 'The source of JWT-SVIDs is closed');
+    const startedMs = this.#clock.monotonicMs();
+    const seconds = (): number => (this.#clock.monotonicMs() - startedMs) / 1000;
+    try {
+      const [svid] = await this.#client.fetchJwtSvids({ audience, subject });
+      this.#metrics?.svidFetch('jwt', 'success', seconds());
+      this.#keep(key, svid);
+      return svid;
+    } catch (error) {
+      this.#metrics?.svidFetch('jwt', 'error', seconds());
+      const denied = error instanceof SpiffeError && error.code === 'WORKLOAD_API_PERMISSION_DENIED';
+      // W-14: what was denied is not served from the cache.
+      if (denied) this.#cache.delete(key);
+      else this.#postpone(key);
+      throw error;
+    }
+  }
+
+  #keep(key: string, svid: JwtSvid): void {
+    const nowMs = this.#clock.now();
+    const same = this.#cache.get(key)?.svid.token.reveal() === svid.token.reveal();
+    const issuedAtMs = svid.issuedAtMs ?? nowMs;
+    const dueMs = issuedAtMs + REFRESH_SHARE * (svid.expiresAtMs - issuedAtMs);
+    const refreshAtMs = same ? nowMs + REPEAT_SHARE * (svid.expiresAtMs - nowMs) : dueMs;
+    this.#cache.delete(key);
+    this.#cache.set(key, { svid, refreshAtMs });
+    const [oldest] = this.#cache.keys();
+    if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest);
+  }
+
+  /** After a failure the token at hand serves on; the next try waits. */
+  #postpone(key: string): void {
+    const cached = this.#cache.get(key);
+    const nowMs = this.#clock.now();
+    if (cached === undefined) return;
+    const refreshAtMs = nowMs + REPEAT_SHARE * Math.max(0, cached.svid.expiresAtMs - nowMs);
+    this.#cache.set(key, { svid: cached.svid, refreshAtMs });
+  }
+}
+
+/** The shared fetch goes on for the others when one caller gives up. */
+function withSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      work.catch(() => undefined);
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

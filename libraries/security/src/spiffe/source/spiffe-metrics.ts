@@ -1,0 +1,7 @@
+export type SvidType = 'x509' | 'jwt';
+
+/** Where the sources report; the Prometheus adapter implements it. */
+export interface SpiffeMetrics {
+  /** One SVID was fetched or pushed, or failed to be. `seconds` is how long the fetch took; 0 for a push. */
+  svidFetch(type: SvidType, status: 'success' | 'error', seconds: number): void;
+}

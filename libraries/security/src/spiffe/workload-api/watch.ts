@@ -1,0 +1,74 @@
+import type { ClientReadableStream } from '@grpc/grpc-js';
+import { type Clock, fullJitterMs, type Random, sleep } from '../../common/index.ts';
+import { SpiffeError } from '../spiffe-error.ts';
+import { isFinal, workloadApiError } from './status.ts';
+
+export interface WatchHandler<T> {
+  /** A message that is whole. */
+  update(value: T): void;
+  /** A message that was discarded, or a stream that ended badly. The watch goes on unless the error is final. */
+  error?(error: SpiffeError): void;
+}
+
+export interface WatchLoop<Message, T> extends WatchHandler<T> {
+  readonly call: string;
+  open(): ClientReadableStream<Message>;
+  parse(message: Message): T;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+}
+
+const BACKOFF = { baseMs: 200, capMs: 5_000 };
+
+/**
+ * Follows a stream until aborted and opens it again when it ends: at once after one that brought a message, with
+ * jittered backoff of at most 5 s after a failure (W-02, E-09, E-10).
+ * @throws SpiffeError `WORKLOAD_API_INVALID_ARGUMENT` or `WORKLOAD_API_UNIMPLEMENTED`: those are final
+ */
+export async function watchStream<Message, T>(loop: WatchLoop<Message, T>): Promise<void> {
+  const { clock, random, signal } = loop;
+  for (let failures = 0; !signal.aborted; ) {
+    const outcome = await followOnce(loop);
+    if (signal.aborted) return;
+    if (outcome.error !== undefined) {
+      loop.error?.(outcome.error);
+      if (isFinal(outcome.error)) throw outcome.error;
+    }
+    if (outcome.processed) {
+      failures = 0;
+      continue;
+    }
+    try {
+      await sleep(fullJitterMs(failures, { ...BACKOFF, random }), { clock, signal });
+    } catch {
+      return;
+    }
+    failures += 1;
+  }
+}
+
+/** One stream, until it ends for whatever reason. A server that cancels it is a server that went away. */
+function followOnce<Message, T>(loop: WatchLoop<Message, T>): Promise<{ processed: boolean; error?: SpiffeError }> {
+  return new Promise((resolve) => {
+    let processed = false;
+    const stream = loop.open();
+    const onAbort = (): void => stream.cancel();
+    const end = (error?: SpiffeError): void => {
+      loop.signal.removeEventListener('abort', onAbort);
+      resolve(error === undefined ? { processed } : { processed, error });
+    };
+    loop.signal.addEventListener('abort', onAbort, { once: true });
+    stream.on('data', (message: Message) => {
+      try {
+        const value = loop.parse(message);
+        processed = true;
+        loop.update(value);
+      } catch (error) {
+        loop.error?.(error instanceof SpiffeError ? error : workloadApiError(loop.call, error));
+      }
+    });
+    stream.once('error', (error) => end(workloadApiError(loop.call, error)));
+    stream.once('end', () => end());
+  });
+}
