@@ -16,6 +16,7 @@ export {
 export { ConfigError, field, readConfig } from './config.ts';
 export { CredentialBoard, type CredentialBoardOptions } from './credential-board.ts';
 export { type ListeningServer, listenHttp, pathOf, readBody, sendError, sendJson } from './http-server.ts';
+export { type IdentityOptions, openIdentity, type ServiceIdentity } from './identity.ts';
 export { createLogger, type Logger, type LoggerOptions, REDACTED_PATHS, scrubSecrets } from './logger.ts';
 export { type ManagementServer, type ManagementServerOptions, managementServer } from './management-server.ts';
 export {

@@ -1,21 +1,38 @@
 import { SPIFFE_IDS } from '@neural-hive/contracts';
 import { spiffeAgent } from '@neural-hive/security/http';
 import { matchId } from '@neural-hive/security/spiffe';
-import { CertificateAuthority } from '@neural-hive/security/testing';
+import { CertificateAuthority, FixedIdentity, x509SvidOf } from '@neural-hive/security/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CredentialBoard } from './credential-board.ts';
 import { type ManagementServer, managementServer } from './management-server.ts';
-import { TestIdentity } from './testing/test-identity.ts';
 import { x509Entry } from './x509-entry.ts';
+
+/** An identity that its authority, in this process, rotates on command. */
+class RotatingIdentity extends FixedIdentity {
+  generation = 1;
+
+  static of(issuer: CertificateAuthority, id: string): RotatingIdentity {
+    return new RotatingIdentity(issue(issuer, id), [issuer.bundle()]);
+  }
+
+  rotate(): void {
+    this.generation += 1;
+    this.setX509Svid(issue(authority, this.getX509Svid().id.toString()));
+  }
+}
+
+function issue(issuer: CertificateAuthority, id: string) {
+  return x509SvidOf(issuer.issueX509Svid({ id, ttlSeconds: 80 }));
+}
 
 const authority = CertificateAuthority.create('neural-hive.local');
 const closing: (() => Promise<unknown>)[] = [];
-let own: TestIdentity;
+let own: RotatingIdentity;
 let board: CredentialBoard;
 let server: ManagementServer;
 
 beforeEach(async () => {
-  own = new TestIdentity(authority, SPIFFE_IDS.registry);
+  own = RotatingIdentity.of(authority, SPIFFE_IDS.registry);
   board = new CredentialBoard();
   server = await managementServer({ identity: own, port: 0, board, health: () => ({ ok: true, identity: 'healthy' }) });
 });
@@ -25,7 +42,7 @@ afterEach(async () => {
   await server.destroy();
 });
 
-function asking(identity: TestIdentity) {
+function asking(identity: RotatingIdentity) {
   const dispatcher = spiffeAgent({ identity, authorize: matchId(SPIFFE_IDS.registry) });
   closing.push(() => dispatcher.destroy());
   return async (method: 'GET' | 'POST', path: string, body?: unknown) => {
@@ -52,7 +69,7 @@ test('the operator reads credentials and commands rotations, which happen under 
     },
     operate: () => new Promise((resolve) => setImmediate(resolve)),
   });
-  const ask = asking(new TestIdentity(authority, SPIFFE_IDS.operator));
+  const ask = asking(RotatingIdentity.of(authority, SPIFFE_IDS.operator));
   expect(await ask('GET', '/v1/credentials')).toEqual({
     status: 200,
     body: { credentials: [{ name: 'db', kind: 'database', generation: 1, ttlSeconds: 90, expiresAtMs: 7 }] },
@@ -74,7 +91,7 @@ test('the operator reads credentials and commands rotations, which happen under 
 });
 
 test('wrong requests are refused with what is wrong', async () => {
-  const ask = asking(new TestIdentity(authority, SPIFFE_IDS.operator));
+  const ask = asking(RotatingIdentity.of(authority, SPIFFE_IDS.operator));
   const refusal = async (...request: Parameters<typeof ask>) => {
     const { status, body } = await ask(...request);
     return `${status} ${body.error.code}`;
@@ -91,11 +108,11 @@ test('wrong requests are refused with what is wrong', async () => {
 });
 
 test('another workload is refused before it can ask, and the service itself may only ping', async () => {
-  const asOperator = asking(new TestIdentity(authority, SPIFFE_IDS.operator));
+  const asOperator = asking(RotatingIdentity.of(authority, SPIFFE_IDS.operator));
   expect((await asOperator('GET', '/v1/credentials')).status).toBe(200);
-  await expect(asking(new TestIdentity(authority, SPIFFE_IDS.worker))('GET', '/v1/credentials')).rejects.toThrow();
+  await expect(asking(RotatingIdentity.of(authority, SPIFFE_IDS.worker))('GET', '/v1/credentials')).rejects.toThrow();
   const foreign = CertificateAuthority.create('neural-hive.local');
-  await expect(asking(new TestIdentity(foreign, SPIFFE_IDS.operator))('GET', '/v1/credentials')).rejects.toThrow();
+  await expect(asking(RotatingIdentity.of(foreign, SPIFFE_IDS.operator))('GET', '/v1/credentials')).rejects.toThrow();
   const asItself = asking(own);
   expect((await asItself('GET', '/v1/ping')).status).toBe(204);
   expect(await asItself('GET', '/v1/credentials')).toMatchObject({
@@ -118,6 +135,6 @@ test('an SVID that rotates under handshakes disturbs none of them', async () => 
   ]);
   for (const rotation of rotations) expect(rotation.operationsDuring).toBeGreaterThanOrEqual(50);
   expect(credentials).toMatchObject([{ name: 'x509-svid', generation: 3, ttlSeconds: 90 }]);
-  own.changeBundle();
+  own.setX509Bundle(authority.bundle());
   expect((await board.report()).rotations).toHaveLength(2);
 });
