@@ -1,9 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DATABASE_ROLES, migratorRole, SPIFFE_IDS } from '@neural-hive/contracts';
+import { AUDIENCES, DATABASE_ROLES, migratorRole, SPIFFE_IDS, SPIFFE_ISSUER } from '@neural-hive/contracts';
 import { availableSources, chooseRunAs, type EmbeddedPostgres, startPostgres } from '@neural-hive/embedded-postgres';
 import { type OpenBaoServer, startOpenBao } from '@neural-hive/real-stack';
-import { type Lease, tokenAuth, VaultClient } from '@neural-hive/security/vault';
+import { jwtAuth, type Lease, tokenAuth, VaultClient } from '@neural-hive/security/vault';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createAnnouncementUser, dropAnnouncementUser } from '../database/announcement-users.ts';
@@ -13,9 +14,36 @@ import { EMBEDDED_LIFETIMES, type SetupParameters } from '../setup/parameters.ts
 import { platformSetup } from '../setup/platform-setup.ts';
 import { applyVaultSetup } from './apply-setup.ts';
 
-const publicKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  .publicKey.export({ type: 'spki', format: 'pem' })
-  .toString();
+const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const publicKey = keys.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+
+/** A JWT-SVID of the platform's issuer, with some claims changed. */
+function jwtSvid(claims: Record<string, unknown> = {}): string {
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const standard = {
+    iss: SPIFFE_ISSUER,
+    sub: SPIFFE_IDS.worker,
+    aud: [AUDIENCES.vault],
+    iat: nowSeconds,
+    exp: nowSeconds + 60,
+  };
+  const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
+  const signed = `${encode({ alg: 'ES256', typ: 'JWT' })}.${encode({ ...standard, ...claims })}`;
+  const key = { key: keys.privateKey, dsaEncoding: 'ieee-p1363' } as const;
+  return `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`;
+}
+
+// Any JWT will do: the server only parses it.
+const reviewerToken = jwtSvid();
+
+/** As a caller gives them that does not know the secrets the server already has. */
+function withoutSecrets(parameters: SetupParameters): SetupParameters {
+  const { kubernetes, postgres } = parameters;
+  if (kubernetes === undefined || postgres === undefined) throw new TypeError('parameters');
+  const { reviewerToken: _, ...cluster } = kubernetes;
+  const { password: __, ...connection } = postgres;
+  return { ...parameters, kubernetes: cluster, postgres: connection };
+}
 
 type Login = Lease<{ username: string; password: { reveal(): string } }>;
 
@@ -56,6 +84,8 @@ describe.each(availableSources(chooseRunAs()))('the setup on OpenBao with the Po
     parameters = {
       lifetimes: EMBEDDED_LIFETIMES,
       jwt: { publicKeys: [publicKey] },
+      kubernetes: { host: 'https://127.0.0.1:6443', ca: readFileSync(caFile, 'utf8'), reviewerToken },
+      spiffeBundle: readFileSync(caFile, 'utf8'),
       postgres: {
         url: `host=${socketFolder} port=${port} dbname=neural_hive user={{username}} password={{password}}`,
         username: vaultAdmin.username,
@@ -89,8 +119,7 @@ describe.each(availableSources(chooseRunAs()))('the setup on OpenBao with the Po
       'database role mongodb-orchestrator',
     ]);
 
-    const { password: _, ...withoutPassword } = parameters.postgres ?? { url: '', username: '' };
-    const second = await applyVaultSetup(root, platformSetup({ ...parameters, postgres: withoutPassword }));
+    const second = await applyVaultSetup(root, platformSetup(withoutSecrets(parameters)));
     expect(second).toMatchObject({ created: [], updated: [], unavailable: first.unavailable });
     expect(second.unchanged).toHaveLength(first.created.length + first.unchanged.length);
   });
@@ -99,8 +128,7 @@ describe.each(availableSources(chooseRunAs()))('the setup on OpenBao with the Po
     const path = 'auth/jwt/role/worker-agents';
     const body = { role_type: 'jwt', user_claim: 'sub', bound_subject: 'spiffe://evil/x', token_ttl: 80 };
     await root.request({ method: 'POST', path, body });
-    const { password: _, ...withoutPassword } = parameters.postgres ?? { url: '', username: '' };
-    const report = await applyVaultSetup(root, platformSetup({ ...parameters, postgres: withoutPassword }));
+    const report = await applyVaultSetup(root, platformSetup(withoutSecrets(parameters)));
     expect(report.updated).toEqual([
       { name: 'jwt role worker-agents', fields: expect.arrayContaining(['bound_subject', 'token_ttl']) },
     ]);
@@ -235,6 +263,26 @@ describe.each(availableSources(chooseRunAs()))('the setup on OpenBao with the Po
     await expect(impostor).rejects.toThrow();
     await foreign.revoke();
     await worker.close();
+  });
+
+  test('a role takes the JWT-SVID of its workload for this audience only, for as long as it lives', async () => {
+    const { address, caFile } = bao;
+    const logIn = async (role: string, claims: Record<string, unknown> = {}): Promise<readonly string[]> => {
+      const auth = jwtAuth({ role, fetchToken: async () => jwtSvid(claims) });
+      const client = await VaultClient.open({ address, ca: { file: caFile }, auth });
+      const { data } = await client.request({ method: 'GET', path: 'auth/token/lookup-self' });
+      await client.close();
+      expect(data).toMatchObject({ creation_ttl: EMBEDDED_LIFETIMES.tokenSeconds });
+      return data.policies as string[];
+    };
+    expect(await logIn('worker-agents')).toEqual(['worker-agents']);
+    const past = Math.floor(Date.now() / 1000) - 10;
+    await expect(logIn('orchestrator-dynamic')).rejects.toThrow();
+    await expect(logIn('worker-agents', { sub: SPIFFE_IDS.operator })).rejects.toThrow();
+    await expect(logIn('worker-agents', { aud: [AUDIENCES.registry] })).rejects.toThrow();
+    await expect(logIn('worker-agents', { iss: 'https://elsewhere.example' })).rejects.toThrow();
+    await expect(logIn('worker-agents', { exp: past })).rejects.toThrow();
+    await expect(logIn('vault-bootstrap')).rejects.toThrow();
   });
 
   test('the login of the engine is in no answer of the server', async () => {
