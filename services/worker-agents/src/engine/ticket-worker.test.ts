@@ -64,13 +64,13 @@ interface Setup {
   readonly capacity?: Capacity;
   readonly agentId?: string;
   /** Methods to put in place of the source's own, which it is given. */
-  readonly instead?: (own: TicketSource) => Partial<TicketSource>;
+  readonly instead?: (own: Pick<TicketSource, 'claim' | 'finish'>) => Partial<TicketSource>;
 }
 
 function worker(executors: Partial<Record<TaskType, Execute>>, setup: Setup = {}): TicketWorker {
   const source = new PostgresTicketSource(pool);
   const own = { claim: source.claim.bind(source), finish: source.finish.bind(source) };
-  if (setup.instead !== undefined) Object.assign(source, setup.instead({ ...source, ...own } as TicketSource));
+  if (setup.instead !== undefined) Object.assign(source, setup.instead(own));
   sources.add(source);
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   const made = new TicketWorker({

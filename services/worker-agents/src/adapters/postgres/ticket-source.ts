@@ -78,6 +78,11 @@ export class PostgresTicketSource implements TicketSource {
     if (channel === 'tickets_cancelled') for (const listener of this.#cancelled) listener(payload);
   }
 
+  /** Announcements may have been missed. */
+  lookAgain(): void {
+    for (const listener of this.#ready) listener();
+  }
+
   async #ask(text: string, values: unknown[]): Promise<boolean> {
     const { rows } = await this.#pool.query(text, values);
     const [{ answer: said }] = answer.parse(rows);

@@ -1,6 +1,5 @@
 import { DATABASE_ROLES, KV_PATHS, type TaskType, VAULT_MOUNTS } from '@neural-hive/contracts';
 import { Secret } from '@neural-hive/security/common';
-import type { RotatingCredential } from '@neural-hive/security/credentials';
 import { isVaultError, type VaultClient } from '@neural-hive/security/vault';
 import { z } from 'zod';
 import { type ExecutionSettings, executionSettings } from '../../domain/execution-settings.ts';
@@ -23,6 +22,11 @@ export interface WorkerVaultClientOptions {
   readonly metrics: Pick<WorkerMetrics, 'credentialsFetched'>;
 }
 
+/** A `RotatingCredential` is one. */
+export interface Rotatable {
+  rotate(reason: 'forced'): Promise<unknown>;
+}
+
 const login = z.object({ username: z.string().min(1), password: z.string().min(1) });
 
 interface WithSignal {
@@ -39,7 +43,7 @@ export function parseLogin(data: Readonly<Record<string, unknown>>): LoginSecret
 /** What the worker asks of Vault. Nothing that it answers is logged or kept longer than its use. */
 export class WorkerVaultClient implements ExecutionSecrets {
   readonly #options: Required<WorkerVaultClientOptions>;
-  readonly #held: RotatingCredential<unknown>[] = [];
+  readonly #held: Rotatable[] = [];
   /** Results whose write was begun and not answered. */
   readonly #inDoubt = new Set<string>();
 
@@ -102,8 +106,8 @@ export class WorkerVaultClient implements ExecutionSecrets {
   }
 
   /** Has `renewCredentials` rotate a credential that lives as long as the worker. */
-  hold(credential: RotatingCredential<never> | RotatingCredential<LoginSecret>): void {
-    this.#held.push(credential as RotatingCredential<unknown>);
+  hold(credential: Rotatable): void {
+    this.#held.push(credential);
   }
 
   /** Replaces the token and every long-held credential now, on the path of a due rotation. */
