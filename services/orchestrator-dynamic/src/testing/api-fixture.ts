@@ -1,10 +1,11 @@
 import type { KeyObject } from 'node:crypto';
-import { createServer, request } from 'node:https';
+import { request } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { AUDIENCES, SPIFFE_IDS, SPIFFE_ISSUER } from '@neural-hive/contracts';
+import { httpsServer } from '@neural-hive/security/http';
 import { matchMemberOf, parseX509Svid, TrustDomain, type X509Svid } from '@neural-hive/security/spiffe';
 import { CertificateAuthority } from '@neural-hive/security/testing';
-import { guardedServerOptions, guardServer, peerSpiffeId } from '@neural-hive/security/tls';
+import { peerSpiffeId } from '@neural-hive/security/tls';
 import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
 import { type ApiServer, openApiServer } from '../api/api-server.ts';
 
@@ -53,11 +54,7 @@ export class ApiFixture {
       engine,
       host: '127.0.0.1',
       port: 0,
-      createServer: (listener) => {
-        const server = createServer(guardedServerOptions(rules), listener);
-        guardServer(server, rules);
-        return server;
-      },
+      createServer: (listener) => httpsServer(rules, listener),
       authentication: {
         bundles: { getJwtBundle: (domain) => (domain.equals(trustDomain) ? authority.jwtBundle() : undefined) },
         audience: AUDIENCES.orchestrator,

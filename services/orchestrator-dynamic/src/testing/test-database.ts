@@ -1,3 +1,5 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { SCHEMAS } from '@neural-hive/contracts';
 import { startPostgres } from '@neural-hive/embedded-postgres';
 import pg from 'pg';
@@ -15,9 +17,22 @@ export interface TestDatabase {
   stop(): Promise<void>;
 }
 
-/** Starts a throw-away server; `migrate: false` leaves the schemas empty. */
-export async function startTestDatabase({ migrate = true }: { migrate?: boolean } = {}): Promise<TestDatabase> {
-  const server = await startPostgres({ database: 'neural_hive' });
+export interface TestDatabaseOptions {
+  /** False leaves the schemas empty. */
+  readonly migrate?: boolean;
+  /** Waits for the disk at every commit, as the platform's server does. Default false. */
+  readonly durable?: boolean;
+}
+
+/** Starts a server of its own for one test file. */
+export async function startTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
+  const { migrate = true, durable = false } = options;
+  const folder = durable ? mkdtempSync('/tmp/od-') : undefined;
+  if (folder !== undefined) chmodSync(folder, 0o711);
+  const server = await startPostgres({
+    database: 'neural_hive',
+    ...(folder !== undefined && { dataFolder: join(folder, 'pg') }),
+  });
   const place = { host: server.socketFolder, port: server.port, database: server.database };
   const login = (user: string): pg.ClientConfig => ({ ...place, user, password: PASSWORD });
   const superuser = { ...place, user: server.superuser.user, password: server.superuser.password };
@@ -32,7 +47,10 @@ export async function startTestDatabase({ migrate = true }: { migrate?: boolean 
       await client.connect();
       return client;
     },
-    stop: () => server.stop(),
+    async stop() {
+      await server.stop('immediate');
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    },
   };
   const client = await database.connect();
   await client.query(ROLES);
