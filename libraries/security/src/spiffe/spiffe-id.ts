@@ -1,5 +1,5 @@
 import { SpiffeError } from './spiffe-error.ts';
-import { TrustDomain } from './trust-domain.ts';
+import { lowerAscii, TrustDomain } from './trust-domain.ts';
 
 const SCHEME = 'spiffe://';
 /** SPIFFE-ID, 2.3. */
@@ -27,7 +27,7 @@ export class SpiffeId {
   static parse(text: string, options: { readonly normalizeCase?: boolean } = {}): SpiffeId {
     if (text.length > MAX_ID_BYTES) throw invalid(`is longer than ${MAX_ID_BYTES} bytes`);
     const scheme = text.slice(0, SCHEME.length);
-    if ((options.normalizeCase ? scheme.toLowerCase() : scheme) !== SCHEME) throw invalid(`must start with ${SCHEME}`);
+    if ((options.normalizeCase ? lowerAscii(scheme) : scheme) !== SCHEME) throw invalid(`must start with ${SCHEME}`);
     const slash = text.indexOf('/', SCHEME.length);
     const end = slash === -1 ? text.length : slash;
     const trustDomain = TrustDomain.parse(text.slice(SCHEME.length, end), options);

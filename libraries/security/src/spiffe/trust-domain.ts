@@ -20,7 +20,7 @@ export class TrustDomain {
    * @throws SpiffeError `TRUST_DOMAIN_INVALID`
    */
   static parse(name: string, options: { readonly normalizeCase?: boolean } = {}): TrustDomain {
-    const text = options.normalizeCase ? name.toLowerCase() : name;
+    const text = options.normalizeCase ? lowerAscii(name) : name;
     if (text === '') throw invalid('is empty');
     if (text.length > MAX_TRUST_DOMAIN_BYTES) throw invalid(`is longer than ${MAX_TRUST_DOMAIN_BYTES} bytes`);
     if (!NAME.test(text)) throw invalid('may hold only a-z, 0-9, dot, dash and underscore');
@@ -43,6 +43,11 @@ export class TrustDomain {
   toJSON(): string {
     return this.name;
   }
+}
+
+/** Only A to Z: `toLowerCase` also turns the Kelvin sign into a k. */
+export function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 function invalid(rule: string): SpiffeError {
