@@ -10,7 +10,7 @@ export interface PemBlock {
   readonly bytes: Uint8Array;
 }
 
-const BEGIN = /^-----BEGIN ([A-Z0-9][A-Z0-9 ]{0,62}[A-Z0-9])-----$/;
+const BEGIN = /^-----BEGIN ([A-Z0-9](?:[A-Z0-9 ]{0,62}[A-Z0-9])?)-----$/;
 
 /**
  * The blocks of a PEM text in order. Text between blocks is skipped (RFC 7468, section 2, allows it before a block);
