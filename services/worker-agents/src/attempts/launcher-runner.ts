@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
-import { assertSocketPath } from '@neural-hive/security/common';
+import { assertSocketPath, messageOf } from '@neural-hive/security/common';
 import { AttemptError, type AttemptErrorCode } from './attempt-error.ts';
 import type { AttemptExit, AttemptRunner, AttemptSpec, FinishedAttempt } from './attempt-runner.ts';
 import { assertAttemptId } from './direct-runner.ts';
@@ -20,6 +21,20 @@ export class LauncherRunner implements AttemptRunner {
   constructor(options: LauncherRunnerOptions) {
     assertSocketPath(options.socketPath);
     this.#options = options;
+  }
+
+  /** Resolves when the launcher answers. */
+  static async open(options: LauncherRunnerOptions): Promise<LauncherRunner> {
+    const runner = new LauncherRunner(options);
+    const socket = createConnection(options.socketPath);
+    try {
+      await once(socket, 'connect');
+    } catch (error) {
+      throw new AttemptError('lost', `The launcher of attempts does not answer: ${messageOf(error)}`, { cause: error });
+    } finally {
+      socket.destroy();
+    }
+    return runner;
   }
 
   async run(spec: AttemptSpec, { signal }: { signal: AbortSignal }): Promise<FinishedAttempt> {

@@ -77,7 +77,7 @@ export class WorkerVaultClient implements ExecutionSecrets {
   }
 
   /** A read-only login that lives for one ticket; whoever leases it revokes it. */
-  leaseQueryLogin({ signal }: { signal: AbortSignal }): Promise<QueryLogin> {
+  leaseQueryLogin({ signal }: { signal: AbortSignal }): Promise<QueryLogin & { readonly expiresAtMs: number }> {
     const { client, databaseMount } = this.#options;
     return this.#counted('worker-query', () =>
       client.database(databaseMount).credentials(DATABASE_ROLES.workerQuery, { signal }),
