@@ -187,7 +187,9 @@ export class RotatingCredential<T> {
     this.#stop.abort(this.#failure('closed', 'it was closed'));
     await this.#queue;
     this.#stopWatching();
-    if (revoke) await this.#current?.issued.revoke();
+    if (!revoke || this.#current === undefined) return;
+    // It ends with its lease all the same, and the owner has more to close.
+    await this.#revoke(this.#current);
   }
 
   #adopt(generation: LiveGeneration<T>): void {

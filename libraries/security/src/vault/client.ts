@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { messageOf, sleep } from '../common/index.ts';
+import { messageOf, NeuralHiveError, sleep } from '../common/index.ts';
 import { Dispatcher, type VaultCall } from './dispatch.ts';
 import { callOf, type EngineContext } from './engines/context.ts';
 import { type DatabaseEngine, databaseEngine } from './engines/database.ts';
@@ -48,6 +48,7 @@ export class VaultClient {
   readonly #session: TokenSession;
   readonly #context: EngineContext;
   readonly #tokenListeners = new Set<(event: TokenReplacement) => void>();
+  readonly #giveUp = new AbortController();
   #closing: Promise<void> | undefined;
 
   private constructor(options: ResolvedVaultOptions) {
@@ -153,6 +154,7 @@ export class VaultClient {
 
   /** Stops now; leases and token are left to end by themselves. Idempotent. */
   destroy(): Promise<void> {
+    this.#giveUp.abort(new VaultError('closed', 'Closing the Vault client: cut short'));
     this.#closing ??= this.#close(false);
     return this.#closing;
   }
@@ -173,7 +175,8 @@ export class VaultClient {
         return await this.#session.start(signal);
       } catch (error) {
         const remainingMs = untilMs - clock.monotonicMs();
-        if (signal?.aborted || !isVaultError(error) || !error.retryable || remainingMs <= 0) throw error;
+        const passing = error instanceof NeuralHiveError && error.retryable;
+        if (signal?.aborted || !passing || remainingMs <= 0) throw error;
         const delayMs = repeatDelayMs(attempt, { remainingMs, capMs: 5_000, random, baseMs: 200 });
         await sleep(Math.min(delayMs, remainingMs), { clock, signal });
       }
@@ -207,15 +210,12 @@ export class VaultClient {
 
   async #close(revoke: boolean): Promise<void> {
     const { clock, closeTimeoutMs } = this.#options;
-    const limit = new AbortController();
-    const reason = new VaultError('closed', 'Closing the Vault client: the time limit is over');
-    const timer = clock.setTimer(closeTimeoutMs, () => limit.abort(reason));
+    const { signal } = this.#giveUp;
+    const limit = new VaultError('closed', 'Closing the Vault client: the time limit is over');
+    const timer = clock.setTimer(closeTimeoutMs, () => this.#giveUp.abort(limit));
     try {
-      await this.leases.close({ revoke, signal: limit.signal });
-      await this.#session.close({ revoke, signal: limit.signal });
-      if (revoke) await Promise.race([this.#transport.close(), sleep(closeTimeoutMs, { clock, signal: limit.signal })]);
-    } catch (error) {
-      if (error !== reason) throw error;
+      await this.leases.close({ revoke, signal });
+      await this.#session.close({ revoke, signal });
     } finally {
       timer.cancel();
       await this.#transport.destroy();

@@ -93,10 +93,6 @@ export class Transport {
     return Buffer.concat(chunks).toString('utf8');
   }
 
-  async close(): Promise<void> {
-    await this.#pool.close();
-  }
-
   async destroy(): Promise<void> {
     await this.#pool.destroy();
   }
