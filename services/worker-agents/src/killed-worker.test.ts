@@ -10,9 +10,10 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ArtifactStore } from './adapters/filesystem/artifact-store.ts';
@@ -38,6 +39,7 @@ beforeAll(async () => {
   execFileSync(process.execPath, [join(typescriptFolder(), 'bin', 'tsc'), '-b', packageFolder]);
   mkdirSync(join(packageFolder, '.cache'), { recursive: true });
   built = mkdtempSync(join(packageFolder, '.cache', 'worker-'));
+  chmodSync(built, 0o755);
   const sources = readdirSync(join(packageFolder, 'src'), { recursive: true, encoding: 'utf8' });
   compiled(
     sources.filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.endsWith('main.ts')),
@@ -61,6 +63,8 @@ interface Place {
   readonly projects: string;
   readonly notes: string;
   readonly launcherSocket?: string;
+  /** The worker's; without it it runs as we do. */
+  readonly uid?: number;
 }
 
 function place(): Place {
@@ -88,12 +92,20 @@ const BUILD = `
     fs.writeFileSync(notes + '/pids.partial', JSON.stringify([process.pid, near.pid, far.pid, ...children]));
     fs.renameSync(notes + '/pids.partial', notes + '/pids');
   }, 400);
-  ${''}setInterval(() => {}, 1000);`;
+  setInterval(() => {}, 1000);`;
 
 const programsFor = ({ notes }: Place) =>
   programCatalogue.parse({
     build: { task_types: ['BUILD'], command: process.execPath, args: ['-e', BUILD, notes], env: {} },
   });
+
+/** Whether other users can cross the folders of the clone. */
+function reachableByAll(path: string): boolean {
+  for (let folder = path; ; folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o001) === 0) return false;
+    if (folder === dirname(folder)) return true;
+  }
+}
 
 async function startWorker(agentId: string, where: Place): Promise<ChildProcess> {
   const { folder, projects, launcherSocket } = where;
@@ -101,6 +113,7 @@ async function startWorker(agentId: string, where: Place): Promise<ChildProcess>
   const child = spawn(process.execPath, [join(built, 'testing', 'worker-process.js')], {
     env: { ORDER: JSON.stringify(order) },
     stdio: ['ignore', 'pipe', 'inherit'],
+    ...(where.uid === undefined ? {} : { uid: where.uid, gid: where.uid }),
   });
   processes.add(child);
   await once(child.stdout, 'data');
@@ -155,7 +168,10 @@ describe.runIf(process.platform === 'linux')('a worker that is killed during BUI
       workspaces: join(where.folder, 'workspaces'),
       guards: compiledGuards(),
     });
-    await killDuringBuild('killed.launcher', { ...where, launcherSocket });
+    // The worker reads the product of a uid that is not its own, and has to be able to.
+    const uid = reachableByAll(packageFolder) ? WORKER_UID : undefined;
+    if (uid !== undefined) chownSync(where.folder, uid, uid);
+    await killDuringBuild('killed.launcher', { ...where, launcherSocket, ...(uid && { uid }) });
     await launcher.close();
     for (const uid of ATTEMPT_UIDS) expect(processesOfUid(uid)).toEqual([]);
   });
