@@ -32,7 +32,8 @@ export function locateBinaries(user: RunAs, source = process.env.EMBEDDED_POSTGR
   );
 }
 
-/** The sources that have a usable server on this machine. */
+/** The sources with a usable server on this machine; of two that find the same one only the first. */
 export function availableSources(user: RunAs): readonly BinarySource[] {
-  return BINARY_SOURCES.filter((name) => FINDERS[name](user) !== undefined);
+  const folders = BINARY_SOURCES.map((name) => FINDERS[name](user)?.folder);
+  return BINARY_SOURCES.filter((_, index) => folders[index] !== undefined && folders.indexOf(folders[index]) === index);
 }
