@@ -58,7 +58,7 @@ export class DevAuthority implements AsyncDisposable {
   readonly rootTokenFile: string;
   /** For its opener only. */
   readonly rootToken: string;
-  readonly #rotate: (spiffeId?: string) => Promise<number>;
+  readonly #rotate: (spiffeId?: string) => number;
   readonly #stop: () => Promise<void>;
   #closing: Promise<void> | undefined;
 
@@ -87,7 +87,7 @@ export class DevAuthority implements AsyncDisposable {
   }
 
   /** New X509-SVIDs now, for one identity or all. Returns how many. */
-  rotateX509(spiffeId?: string): Promise<number> {
+  async rotateX509(spiffeId?: string): Promise<number> {
     return this.#rotate(spiffeId);
   }
 
@@ -109,7 +109,7 @@ interface Opened {
   readonly auditFile: string;
   readonly rootTokenFile: string;
   readonly rootToken: string;
-  readonly rotate: (spiffeId?: string) => Promise<number>;
+  readonly rotate: (spiffeId?: string) => number;
   readonly stop: () => Promise<void>;
 }
 
@@ -166,14 +166,14 @@ async function start(config: ResolvedConfig, clock: Clock, random: Random): Prom
       spiffeKeys,
     };
     metrics.watch(leases, tokens);
-    const rotate = (spiffeId?: string): Promise<number> => spiffe.rotateX509(spiffeId);
+    const rotate = (spiffeId?: string): number => spiffe.rotateX509(spiffeId);
     mounts.addBuiltIn('sys/', 'system', 'system endpoints', systemBackend(parts));
     mounts.addBuiltIn('auth/token/', 'token', 'token based credentials', tokenBackend(parts));
     mounts.addBuiltIn(
       CONTROL_MOUNT,
       'dev',
       'what only this authority has',
-      controlBackend({ serviceAccounts, spiffeKeys, rotateX509: rotate }),
+      controlBackend({ serviceAccounts, spiffeKeys, spiffeBundlePem: () => spiffe.bundlePem, rotateX509: rotate }),
     );
     mounts.addBuiltIn(
       TOKEN_REVIEW_MOUNT,

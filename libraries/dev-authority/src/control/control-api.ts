@@ -7,8 +7,9 @@ export const CONTROL_MOUNT = 'sys/dev/';
 export interface ControlTargets {
   readonly serviceAccounts: ServiceAccountIssuer;
   readonly spiffeKeys: () => Uint8Array;
+  readonly spiffeBundlePem: () => string;
   /** Rotates one identity or all; answers with how many. */
-  readonly rotateX509: (spiffeId?: string) => Promise<number>;
+  readonly rotateX509: (spiffeId?: string) => number;
 }
 
 /**
@@ -26,9 +27,9 @@ export function controlBackend(targets: ControlTargets): Backend {
     routes: [
       {
         path: 'rotate-x509',
-        write: onlyRoot(async ({ fields }) => {
+        write: onlyRoot(({ fields }) => {
           const spiffeId = fields.text('spiffe_id');
-          return { data: { rotated: await targets.rotateX509(spiffeId) }, changed: false };
+          return { data: { rotated: targets.rotateX509(spiffeId) }, changed: false };
         }),
       },
       {
@@ -44,6 +45,12 @@ export function controlBackend(targets: ControlTargets): Backend {
           const ttlSeconds = fields.seconds('ttl') ?? 3600;
           return { data: { token: targets.serviceAccounts.issue({ namespace, name }, { audiences, ttlSeconds }) } };
         }),
+      },
+      {
+        // Public certificates, for whoever verifies X509-SVIDs.
+        path: 'spiffe-bundle',
+        open: true,
+        read: () => ({ raw: { contentType: 'application/pem-certificate-chain', body: targets.spiffeBundlePem() } }),
       },
       {
         // Public keys, for a `jwks_url`.
