@@ -5,4 +5,4 @@ export {
   type MigrationOutcome,
   runMigrations,
 } from './adapters/postgres/run-migrations.ts';
-export type { PlanSummary, PlanView, ProgressLine, TicketView } from './domain/index.ts';
+export * from './domain/index.ts';
