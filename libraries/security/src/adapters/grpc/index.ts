@@ -1,1 +1,6 @@
-export {};
+export type { AuthFailureReason, AuthMetrics } from './auth-metrics.ts';
+export { callerOf } from './caller.ts';
+export { type SpiffeChannelOptions, spiffeChannelCredentials } from './channel-credentials.ts';
+export { type JwtSvidFetcher, jwtSvidInterceptor } from './jwt-svid-interceptor.ts';
+export { type ListenSpiffeOptions, listenSpiffe, type SpiffeListener } from './listen-spiffe.ts';
+export { SpiffeAuthInterceptor, type SpiffeAuthOptions } from './spiffe-auth-interceptor.ts';

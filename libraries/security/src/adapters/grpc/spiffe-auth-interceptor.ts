@@ -1,0 +1,113 @@
+import {
+  type Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  ServerListenerBuilder,
+} from '@grpc/grpc-js';
+import { type Clock, systemClock } from '../../common/index.ts';
+import { type JwtBundleSource, SpiffeError, type SpiffeId, verifyJwtSvid } from '../../spiffe/index.ts';
+import type { AuthMetrics } from './auth-metrics.ts';
+import { bearerToken } from './bearer-token.ts';
+import { setCaller } from './caller.ts';
+import { connectionPeerOf } from './connection-peers.ts';
+import { MethodTable } from './method-table.ts';
+import { Refusal } from './refusal.ts';
+
+export interface SpiffeAuthOptions {
+  /** Verifies the tokens. `JwtSource` is one. */
+  readonly bundles: JwtBundleSource;
+  /** The name of this service; a token for another is refused. */
+  readonly audience: string | readonly string[];
+  /** The exact `iss`. Without it the claim is not judged. */
+  readonly issuer?: string;
+  /** How far clocks may differ, in seconds from 0 to 120, default 30. 0 where caller and service share one clock. */
+  readonly leewaySeconds?: number;
+  /** Allowed SPIFFE IDs by full method name, `/package.Service/Method`. What is not in it is refused. */
+  readonly methods: Readonly<Record<string, readonly string[]>>;
+  /** Full names of methods that need no token, such as those of health and reflection. Default none. */
+  readonly exceptions?: readonly string[];
+  /**
+   * Whether the token must be that of the workload whose X509-SVID the connection showed to `listenSpiffe`. Default
+   * true; false behind a proxy that ends TLS with an identity of its own.
+   */
+  readonly tokenMatchesPeer?: boolean;
+  readonly metrics?: AuthMetrics;
+  /** Gets one line for each refusal, without the token. */
+  readonly logger?: { warn(fields: object, message: string): void };
+  readonly clock?: Clock;
+}
+
+/** Lets a call reach its handler only with a JWT-SVID whose subject the method's row allows. */
+export class SpiffeAuthInterceptor {
+  readonly #options: SpiffeAuthOptions;
+  readonly #table: MethodTable;
+
+  /** @throws TypeError, RangeError for an audience, a leeway or a method name that cannot be; SpiffeError for an ID */
+  constructor(options: SpiffeAuthOptions) {
+    const { audience, leewaySeconds = 0 } = options;
+    if (audience.length === 0) throw new TypeError('audience: at least one is needed');
+    if (!(leewaySeconds >= 0 && leewaySeconds <= 120)) throw new RangeError('leewaySeconds: must be between 0 and 120');
+    this.#options = options;
+    this.#table = new MethodTable(options.methods, options.exceptions ?? []);
+  }
+
+  /** For the server's option `interceptors`. */
+  readonly interceptor: ServerInterceptor = (method, call) => {
+    if (this.#table.isException(method.path)) return new ServerInterceptingCall(call);
+    return new ServerInterceptingCall(call, {
+      start: (next) => {
+        const listener = new ServerListenerBuilder().withOnReceiveMetadata((metadata, proceed) => {
+          // Without `proceed` nothing of the call reaches the handler.
+          if (this.#admit(method.path, metadata, call)) proceed(metadata);
+        });
+        next(listener.build());
+      },
+    });
+  };
+
+  #admit(method: string, metadata: Metadata, call: ServerInterceptingCallInterface): boolean {
+    const { metrics, logger } = this.#options;
+    const label = this.#table.labelOf(method);
+    try {
+      setCaller(metadata, this.#authorize(method, metadata, call));
+      // Handlers know the caller; the token itself is of no more use and could only leak.
+      metadata.remove('authorization');
+      metrics?.attempt(label, 'allowed');
+      return true;
+    } catch (error) {
+      const { code, reason, message, id, cause } = Refusal.of(error);
+      call.sendStatus({ code, details: message, metadata: null });
+      metrics?.attempt(label, 'denied');
+      metrics?.failure(label, reason);
+      const fields = {
+        method: label,
+        reason,
+        peer: call.getPeer(),
+        ...(id === undefined ? {} : { spiffeId: id.toString() }),
+        ...(cause instanceof SpiffeError ? { errorCode: cause.code } : {}),
+      };
+      logger?.warn(fields, 'a call was refused');
+      return false;
+    }
+  }
+
+  #authorize(method: string, metadata: Metadata, call: ServerInterceptingCallInterface): SpiffeId {
+    if (!this.#table.has(method)) throw new Refusal('unknown_method');
+    const { bundles, audience, issuer, leewaySeconds, clock = systemClock } = this.#options;
+    const { id } = verifyJwtSvid(bearerToken(metadata), {
+      bundles,
+      audience,
+      nowMs: clock.now(),
+      ...(issuer === undefined ? {} : { issuer }),
+      ...(leewaySeconds === undefined ? {} : { leewaySeconds }),
+    });
+    if (this.#options.tokenMatchesPeer !== false) {
+      const peer = connectionPeerOf(call);
+      // A token that another workload holds was taken from it.
+      if (peer !== undefined && !peer.equals(id)) throw new Refusal('not_allowed', { id });
+    }
+    if (!this.#table.allows(method, id)) throw new Refusal('not_allowed', { id });
+    return id;
+  }
+}
