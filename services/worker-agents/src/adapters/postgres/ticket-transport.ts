@@ -118,23 +118,7 @@ export async function openTicketTransport(options: TicketTransportOptions): Prom
           await pool.query(PROBE);
         },
       }),
-      kvEntry(announcements, announce),
+      rotatingEntry(announcements, { kind: 'kv', operate: ({ signal: stop }) => announce(stop) }),
     ],
-  };
-}
-
-/** Somebody else writes the secret: the board sees it change and cannot command it. */
-function kvEntry<T>(credential: RotatingCredential<T>, use: (signal: AbortSignal) => Promise<void>): BoardEntry {
-  const { name, kind, operate, describe } = rotatingEntry(credential, {
-    kind: 'kv',
-    operate: ({ signal }) => use(signal),
-  });
-  return {
-    name,
-    kind,
-    ...(operate && { operate }),
-    describe,
-    onObserved: (listener) =>
-      credential.attach({ publish: () => listener(), drain: () => Promise.resolve({ terminated: 0 }) }),
   };
 }

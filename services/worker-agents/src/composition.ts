@@ -1,0 +1,178 @@
+import { AUDIENCES, SPIFFE_IDS } from '@neural-hive/contracts';
+import { jwtSvidInterceptor, spiffeChannelCredentials } from '@neural-hive/security/grpc';
+import { matchId } from '@neural-hive/security/spiffe';
+import {
+  CredentialBoard,
+  managementServer,
+  type OpenService,
+  observabilityServer,
+  openIdentity,
+  type ServiceContext,
+  vaultTokenEntry,
+  withResources,
+  x509Entry,
+} from '@neural-hive/service-runtime';
+import { ArtifactStore } from './adapters/filesystem/artifact-store.ts';
+import { ReleaseStore } from './adapters/filesystem/release-store.ts';
+import { openTicketTransport } from './adapters/postgres/ticket-transport.ts';
+import { Registration } from './adapters/registry/registration.ts';
+import { jwtSvidEntry } from './adapters/spiffe/jwt-svid-entry.ts';
+import { openVault } from './adapters/vault/open-vault.ts';
+import { queryLoginEntry } from './adapters/vault/query-login-entry.ts';
+import { WorkerVaultClient } from './adapters/vault/worker-vault-client.ts';
+import type { AttemptRunner } from './attempts/attempt-runner.ts';
+import { DirectRunner } from './attempts/direct-runner.ts';
+import { LauncherRunner } from './attempts/launcher-runner.ts';
+import type { ExecutableType, WorkerConfig } from './config.ts';
+import type { Executor } from './domain/executor.ts';
+import { TicketWorker } from './engine/ticket-worker.ts';
+import { workerMetrics } from './engine/worker-metrics.ts';
+import { buildExecutor } from './executors/build.ts';
+import { compensateExecutor } from './executors/compensate.ts';
+import { deployExecutor } from './executors/deploy.ts';
+import { type QueryOptions, queryExecutor } from './executors/query.ts';
+import { testExecutor } from './executors/test.ts';
+
+/** A worker that cannot be registered at its start goes on trying, and says at /ready that it is not. */
+const FIRST_REGISTRATION_MS = 10_000;
+
+/** Opens everything in order; what is open closes in reverse. */
+export function openWorker(config: WorkerConfig, context: ServiceContext): Promise<OpenService> {
+  return withResources(async (resources) => {
+    const { log, signal } = context;
+    const metrics = workerMetrics(context.metrics.registry);
+    const identity = resources.use(
+      await openIdentity({ endpoint: config.spiffeEndpoint, metrics: context.metrics.spiffe, signal }),
+    );
+    const vaultTokens = jwtSvidEntry(identity.jwt, AUDIENCES.vault);
+    const registryTokens = jwtSvidEntry(identity.jwt, AUDIENCES.registry);
+    const vault = resources.use(
+      await openVault({
+        config: config.vault,
+        fetchToken: async ({ signal: stop }) => {
+          const svid = await vaultTokens.source.fetchJwtSvid({
+            audience: AUDIENCES.vault,
+            ...(stop && { signal: stop }),
+          });
+          return svid.token.reveal();
+        },
+        logger: log,
+        metrics: context.metrics.vault,
+        signal,
+      }),
+    );
+    const { kvMount, databaseMount, kvPollMs } = config.vault;
+    const secrets = new WorkerVaultClient({ client: vault, kvMount, databaseMount, metrics });
+    const { agentId } = config;
+    const transport = await openTicketTransport({
+      ...{ vault, kvMount, databaseMount, kvPollMs, agentId, logger: log, resources, signal },
+      database: config.postgres,
+    });
+    for (const credential of transport.credentials) secrets.hold(credential);
+
+    const runner = resources.use(await openRunner(config));
+    if (!runner.separated) log.warn({}, 'attempts run under the worker’s own uid: uid separation is not enforced');
+    const queryLogins = queryLoginEntry((options) => secrets.leaseQueryLogin(options));
+    const onRevokeFailed = (error: unknown): void => {
+      log.warn({ err: error }, 'a login could not be given back: it ends with its lease');
+    };
+    const worker = new TicketWorker({
+      source: transport.source,
+      secrets,
+      executors: await executorsOf(config, runner, { lease: queryLogins.lease, onRevokeFailed }),
+      capacity: config.capacity,
+      publisher: { agentId, spiffeId: identity.x509.getX509Svid().id.toString() },
+      metrics,
+      log,
+    });
+    const registration = new Registration({
+      address: config.registry.address,
+      credentials: spiffeChannelCredentials({ identity: identity.x509, authorize: matchId(SPIFFE_IDS.registry) }),
+      interceptors: [jwtSvidInterceptor(registryTokens.source, AUDIENCES.registry)],
+      instanceId: agentId,
+      types: worker.types,
+      ...{ capabilities: config.capabilities, namespace: config.namespace, cluster: config.cluster },
+      version: config.version,
+      metadata: { agent_id: agentId, uid_separation: String(runner.separated) },
+      heartbeatMs: config.registry.heartbeatMs,
+      telemetry: () => worker.telemetry(),
+      metrics,
+      log,
+    });
+    // Together: nobody should count on a worker that ends, while its last tickets end.
+    resources.defer(() => Promise.all([registration.close(), worker.drain(config.drainGraceMs)]));
+
+    const board = resources.use(new CredentialBoard({ logger: log }));
+    const state = async () => {
+      const health = await vault.health();
+      const spiffe = identity.x509.health();
+      const registered = registration.agentId !== undefined;
+      const usable = health.state !== 'unhealthy' && spiffe.state !== 'unhealthy' && worker.connected;
+      return {
+        ok: usable && registered,
+        vault: health.state,
+        spiffe: spiffe.state,
+        transport: worker.connected ? 'healthy' : 'unhealthy',
+        registered,
+        uidSeparation: runner.separated,
+      };
+    };
+    const management = resources.use(
+      await managementServer({ identity: identity.x509, ...config.management, board, health: state, logger: log }),
+    );
+    for (const entry of [
+      ...transport.entries,
+      vaultTokenEntry(vault),
+      x509Entry(identity.x509, { operate: (operation) => management.handshake(operation) }),
+      queryLogins.entry,
+      vaultTokens.entry,
+      registryTokens.entry,
+    ]) {
+      board.register(entry);
+    }
+    const observability = resources.use(
+      await observabilityServer({
+        ...config.metrics,
+        health: () => ({ ok: true, ...worker.telemetry() }),
+        ready: state,
+        registry: context.metrics.registry,
+      }),
+    );
+    if (!(await registration.registeredWithin(FIRST_REGISTRATION_MS))) {
+      log.warn({ registry: config.registry.address }, 'not registered yet: going on and trying again');
+    }
+    return {
+      ready: {
+        agentId,
+        types: worker.types,
+        management: management.port,
+        metrics: observability.port,
+        uidSeparation: runner.separated,
+      },
+      close: () => resources.close(),
+    };
+  });
+}
+
+async function openRunner(config: WorkerConfig): Promise<AttemptRunner> {
+  const { launcherSocket: socketPath, programs } = config;
+  if (socketPath !== undefined) return LauncherRunner.open({ socketPath });
+  return DirectRunner.open({ programs, workspaces: config.folders.workspaces });
+}
+
+async function executorsOf(
+  { programs, projects, folders, postgres: database, types }: WorkerConfig,
+  runner: AttemptRunner,
+  query: Pick<QueryOptions, 'lease' | 'onRevokeFailed'>,
+): Promise<Executor[]> {
+  const artifacts = await ArtifactStore.open(folders.artifacts);
+  const releases = await ReleaseStore.open(folders.releases, artifacts);
+  const all: Record<ExecutableType, Executor> = {
+    BUILD: buildExecutor({ runner, programs, projects, artifacts }),
+    TEST: testExecutor({ runner, programs, projects, artifacts, releases }),
+    QUERY: queryExecutor({ ...query, database }),
+    DEPLOY: deployExecutor({ releases }),
+    COMPENSATE: compensateExecutor({ artifacts, releases }),
+  };
+  return types.map((type) => all[type]);
+}
