@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { databaseCredentials, kvSecret, RotatingCredential, type RotationOutcome } from '../credentials/index.ts';
-import { isVaultError, type LeaseEnding, type VaultErrorCode } from '../vault/index.ts';
+import { isVaultError, kubernetesAuth, type LeaseEnding, VaultClient, type VaultErrorCode } from '../vault/index.ts';
 import {
   ConfiguredVault,
   DATABASE_MOUNT,
+  KUBERNETES_MOUNT,
   KV_MOUNT,
   PKI_MOUNT,
   PKI_ROLE,
@@ -50,6 +54,27 @@ export function describeVaultContract(openTarget: () => Promise<VaultTarget>, ru
       assert.ok(client.token.expiresAtMs - client.token.issuedAtMs === 600_000);
       await client.close();
       await assert.rejects(vault.login('steady', { audience: 'another' }), (error) => isVaultError(error));
+    });
+
+    test('a service account logs in with the token file as it is then, and one that the cluster refuses does not', async () => {
+      const cluster = await vault.kubernetesCluster();
+      const folder = mkdtempSync(join(tmpdir(), 'sa-'));
+      const tokenFile = join(folder, 'token');
+      writeFileSync(tokenFile, `${cluster.goodToken}\n`);
+      const { address, caPem: ca } = vault.target;
+      const auth = kubernetesAuth({ role: 'app', mount: KUBERNETES_MOUNT, tokenFile });
+      const client = await VaultClient.open({ address, ca, auth });
+      await client.kv(KV_MOUNT).list('app');
+      assert.deepEqual(cluster.reviewed, [cluster.goodToken]);
+      writeFileSync(tokenFile, cluster.badToken);
+      await rejectsWith(client.rotateToken(), 'permission-denied');
+      assert.equal(client.token.generation, 1);
+      writeFileSync(tokenFile, cluster.goodToken);
+      await client.rotateToken();
+      assert.equal(client.token.generation, 2);
+      await client.close();
+      await cluster.close();
+      rmSync(folder, { recursive: true });
     });
 
     test('a secret is written, read, listed and deleted', async () => {
@@ -221,9 +246,7 @@ export function describeVaultContract(openTarget: () => Promise<VaultTarget>, ru
       assert.equal(certificate.subjectAltName?.includes(`URI:${SUBJECT}`), true);
       const ca = new X509Certificate(await client.pki(PKI_MOUNT).ca());
       assert.ok(certificate.verify(ca.publicKey));
-      assert.ok(
-        certificate.checkPrivateKey((await import('node:crypto')).createPrivateKey(issued.privateKeyPem.reveal())),
-      );
+      assert.ok(certificate.checkPrivateKey(createPrivateKey(issued.privateKeyPem.reveal())));
     });
 
     test('health tells the state of the server and of the token', async () => {

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import pg from 'pg';
 import { jwtAuth, tokenAuth, VaultClient, type VaultClientOptions } from '../vault/index.ts';
+import { TokenReviewer } from './token-reviewer.ts';
 
 /** A server to try the client on, and a PostgreSQL server it can reach. */
 export interface VaultTarget {
@@ -22,6 +23,7 @@ export interface VaultTarget {
 
 /** The names under which `ConfiguredVault` sets things up; apart from whatever else the server holds. */
 const JWT_MOUNT = 'contract-jwt';
+export const KUBERNETES_MOUNT = 'contract-kubernetes';
 const AUDIENCE = 'vault.contract.test';
 export const KV_MOUNT = 'contract-kv';
 export const DATABASE_MOUNT = 'contract-db';
@@ -102,6 +104,29 @@ export class ConfiguredVault {
       token_ttl: ttlSeconds,
       token_max_ttl: maxTtlSeconds,
     });
+  }
+
+  /**
+   * Sets up the kubernetes method with a cluster that knows one service account, `ns/app`, and only the bearer of
+   * `goodToken`. The server asks the cluster for real; closing it is the caller's.
+   */
+  async kubernetesCluster(): Promise<TokenReviewer> {
+    const cluster = await TokenReviewer.listen();
+    await this.root.sys.auth.enable(KUBERNETES_MOUNT, { type: 'kubernetes' });
+    await this.write(`auth/${KUBERNETES_MOUNT}/config`, {
+      kubernetes_host: cluster.address,
+      kubernetes_ca_cert: cluster.caPem,
+      token_reviewer_jwt: cluster.goodToken,
+      disable_local_ca_jwt: true,
+    });
+    await this.write(`auth/${KUBERNETES_MOUNT}/role/app`, {
+      bound_service_account_names: ['app'],
+      bound_service_account_namespaces: ['ns'],
+      audience: 'vault',
+      token_policies: ['contract'],
+      token_ttl: 600,
+    });
+    return cluster;
   }
 
   /** A database role. Its logins can read and write `contract_rows`. */
