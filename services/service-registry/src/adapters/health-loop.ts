@@ -1,4 +1,4 @@
-import { messageOf, systemClock } from '@neural-hive/security/common';
+import { messageOf, systemClock, type Timer } from '@neural-hive/security/common';
 import type { Logger } from '@neural-hive/service-runtime';
 import { type HealthSweepOptions, sweepAgents } from '../domain/health-sweep.ts';
 
@@ -11,7 +11,8 @@ export interface HealthLoopOptions extends Omit<HealthSweepOptions, 'sinceMs'> {
 export function startHealthLoop(options: HealthLoopOptions): { close(): Promise<void> } {
   const { intervalMs, log, clock = systemClock, ...sweep } = options;
   const sinceMs = clock.now();
-  const stopping = new AbortController();
+  let timer: Timer | undefined;
+  let stopped = false;
   let running = Promise.resolve();
   const look = (): void => {
     running = sweepAgents({ ...sweep, sinceMs, clock })
@@ -19,14 +20,13 @@ export function startHealthLoop(options: HealthLoopOptions): { close(): Promise<
       .then(arm);
   };
   const arm = (): void => {
-    if (stopping.signal.aborted) return;
-    const timer = clock.setTimer(intervalMs, look);
-    stopping.signal.addEventListener('abort', () => timer.cancel(), { once: true });
+    if (!stopped) timer = clock.setTimer(intervalMs, look);
   };
   look();
   return {
     async close() {
-      stopping.abort();
+      stopped = true;
+      timer?.cancel();
       await running;
     },
   };
