@@ -1,13 +1,26 @@
 import type { Socket } from 'node:net';
-import { type JwtBundleSource, SpiffeError, type SpiffeId, verifyJwtSvid } from '@neural-hive/security/spiffe';
+import type { AuthFailureReason, AuthMetrics } from '@neural-hive/security/grpc';
+import {
+  type JwtBundleSource,
+  SpiffeError,
+  type SpiffeErrorCode,
+  type SpiffeId,
+  verifyJwtSvid,
+} from '@neural-hive/security/spiffe';
 import { ApiError } from './api-error.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 
-/** Counts what the gRPC services count for their methods, under the same names. */
-export interface AuthCounters {
-  attempt(method: string, status: 'allowed' | 'denied'): void;
-  failure(method: string, reason: string): void;
-}
+/** The reasons of the gRPC services, and one that only a caller with two credentials can have. */
+type RefusalReason = AuthFailureReason | 'identities_differ';
+
+const REASONS: Partial<Record<SpiffeErrorCode, AuthFailureReason>> = {
+  BUNDLE_NOT_FOUND: 'untrusted_domain',
+  JWT_SIGNATURE_INVALID: 'invalid_signature',
+  JWT_AUDIENCE_REFUSED: 'wrong_audience',
+  JWT_EXPIRED: 'expired',
+  JWT_NOT_YET_VALID: 'expired',
+  JWT_ISSUER_REFUSED: 'wrong_issuer',
+};
 
 export interface AuthenticatorOptions {
   /** Verifies JWT-SVIDs. */
@@ -18,13 +31,15 @@ export interface AuthenticatorOptions {
   readonly leewaySeconds: number;
   /** The verified X509-SVID of the connection; undefined when the caller showed none. */
   readonly peerSpiffeId: (socket: Socket) => SpiffeId | undefined;
-  readonly metrics?: AuthCounters;
+  /** The gRPC services' counters; `method` is the operation. */
+  readonly metrics?: AuthMetrics;
   readonly log?: { warn(fields: object, message: string): void };
 }
 
 export interface Caller {
   readonly socket: Socket;
-  readonly authorization: string | undefined;
+  /** Every value of the header: two readers could each believe another one. */
+  readonly authorization: readonly string[];
 }
 
 /**
@@ -46,7 +61,7 @@ export class Authenticator {
       id = this.#identify(caller);
       const allowed: readonly string[] = OPERATIONS[operation];
       if (!allowed.includes(id.toString())) {
-        throw new Refusal('id_not_authorized', 'permission_denied', `${id} may not ${operation}`);
+        throw new Refusal('not_allowed', 'permission_denied', `${id} may not ${operation}`);
       }
       metrics?.attempt(operation, 'allowed');
       return id;
@@ -62,12 +77,14 @@ export class Authenticator {
 
   #identify({ socket, authorization }: Caller): SpiffeId {
     const peer = this.#options.peerSpiffeId(socket);
-    if (authorization === undefined) {
+    const [header] = authorization;
+    if (header === undefined) {
       if (peer !== undefined) return peer;
-      throw unauthenticated('credentials_missing', 'show an X509-SVID or a JWT-SVID (authorization: Bearer)');
+      throw unauthenticated('missing_token', 'show an X509-SVID or a JWT-SVID (authorization: Bearer)');
     }
     // A token that is shown must be good, also beside a certificate: ignoring it would hide a mistake.
-    const bearer = this.#verify(authorization);
+    if (authorization.length > 1) throw unauthenticated('malformed_token', 'show one authorization, not several');
+    const bearer = this.#verify(header);
     if (peer !== undefined && !peer.equals(bearer)) {
       throw unauthenticated('identities_differ', 'the X509-SVID and the JWT-SVID belong to different workloads');
     }
@@ -76,29 +93,29 @@ export class Authenticator {
 
   #verify(authorization: string): SpiffeId {
     const token = /^Bearer ([^\s]+)$/i.exec(authorization)?.[1];
-    if (token === undefined) throw unauthenticated('scheme_refused', 'the authorization must be a Bearer token');
+    if (token === undefined) throw unauthenticated('malformed_token', 'the authorization must be a Bearer token');
     const { bundles, audience, issuer, leewaySeconds } = this.#options;
     try {
       return verifyJwtSvid(token, { bundles, audience, issuer, leewaySeconds }).id;
     } catch (error) {
       if (!(error instanceof SpiffeError)) throw error;
-      throw unauthenticated(error.code.toLowerCase(), error.message);
+      throw unauthenticated(REASONS[error.code] ?? 'malformed_token', error.message);
     }
   }
 }
 
 /** Why a caller is refused; `reason` is a metric label. */
 class Refusal extends Error {
-  readonly reason: string;
+  readonly reason: RefusalReason;
   readonly code: 'unauthenticated' | 'permission_denied';
 
-  constructor(reason: string, code: 'unauthenticated' | 'permission_denied', message: string) {
+  constructor(reason: RefusalReason, code: 'unauthenticated' | 'permission_denied', message: string) {
     super(message);
     this.reason = reason;
     this.code = code;
   }
 }
 
-function unauthenticated(reason: string, message: string): Refusal {
+function unauthenticated(reason: RefusalReason, message: string): Refusal {
   return new Refusal(reason, 'unauthenticated', message);
 }

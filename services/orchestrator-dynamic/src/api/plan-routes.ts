@@ -49,7 +49,7 @@ export function planRoutes(app: FastifyInstance, options: PlanRoutesOptions): vo
     onRequest: async (request: FastifyRequest): Promise<void> => {
       const id = authenticator.authorize(operation, {
         socket: request.raw.socket,
-        authorization: request.headers.authorization,
+        authorization: request.raw.headersDistinct.authorization ?? [],
       });
       request.callerId = id.toString();
     },

@@ -16,7 +16,8 @@ export interface Answer {
 }
 
 export interface Credentials {
-  readonly token?: string;
+  /** Several go into several headers. */
+  readonly token?: string | readonly string[];
   /** SPIFFE ID of the X509-SVID that the client shows. */
   readonly svid?: string;
   readonly authority?: CertificateAuthority;
@@ -118,7 +119,7 @@ export class ApiFixture {
           rejectUnauthorized: false,
           ...(shown && { cert: shown.certificateChainPem, key: shown.privateKeyPem() }),
           headers: {
-            ...(token !== undefined && { authorization: `Bearer ${token}` }),
+            ...(token !== undefined && { authorization: [token].flat().map((each) => `Bearer ${each}`) }),
             ...(payload !== undefined && { 'content-type': 'application/json' }),
           },
         },

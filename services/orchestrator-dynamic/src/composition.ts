@@ -1,0 +1,232 @@
+import type { TLSSocket } from 'node:tls';
+import { AUDIENCES, DATABASE_ROLES, KV_PATHS, SPIFFE_IDS } from '@neural-hive/contracts';
+import { databaseCredentials, kvSecret, RotatingCredential } from '@neural-hive/security/credentials';
+import { jwtSvidInterceptor, spiffeChannelCredentials } from '@neural-hive/security/grpc';
+import { httpsServer } from '@neural-hive/security/http';
+import { type RotatingPool, rotatingListener, rotatingPool } from '@neural-hive/security/pg';
+import { type JwtSource, matchId, matchMemberOf, TrustDomain, type X509Source } from '@neural-hive/security/spiffe';
+import { peerSpiffeId } from '@neural-hive/security/tls';
+import { jwtAuth, kubernetesAuth, type VaultAuth, VaultClient } from '@neural-hive/security/vault';
+import {
+  CredentialBoard,
+  managementServer,
+  type OpenService,
+  observabilityServer,
+  openIdentity,
+  type ResourceStack,
+  rotatingEntry,
+  type ServiceContext,
+  vaultTokenEntry,
+  withResources,
+  x509Entry,
+} from '@neural-hive/service-runtime';
+import type pg from 'pg';
+import { AnnouncementEcho, ECHO_CHANNEL } from './adapters/postgres/announcement-echo.ts';
+import { PlanEngine } from './adapters/postgres/plan-engine.ts';
+import { orchestratorMetrics } from './adapters/prometheus/orchestrator-metrics.ts';
+import { RegistryAdmission } from './adapters/registry/registry-admission.ts';
+import { OrchestratorVaultClient, parseLogin } from './adapters/vault/orchestrator-vault-client.ts';
+import { openApiServer } from './api/api-server.ts';
+import type { OrchestratorConfig } from './config.ts';
+import { DEFAULT_POLICY } from './domain/index.ts';
+
+/** A transaction takes milliseconds: what is busy longer after a rotation hangs. */
+const DRAIN_MS = 5_000;
+const RESULTS_CHANNEL = 'tickets_results';
+
+interface Parts {
+  readonly config: OrchestratorConfig;
+  readonly context: ServiceContext;
+  readonly resources: ResourceStack;
+}
+
+/** Opens the orchestrator: identity, Vault, database, engine, then what others talk to. Closes in reverse. */
+export function openOrchestrator(config: OrchestratorConfig, context: ServiceContext): Promise<OpenService> {
+  return withResources(async (resources) => {
+    const parts = { config, context, resources };
+    const { log, metrics } = context;
+    const own = orchestratorMetrics(metrics.registry);
+    const { x509, jwt } = resources.use(
+      await openIdentity({ endpoint: config.spiffe.endpoint, metrics: metrics.spiffe, signal: context.signal }),
+    );
+    const client = await openVault(parts, jwt);
+    const vault = new OrchestratorVaultClient({
+      client,
+      kvMount: config.vault.kvMount,
+      databaseMount: config.vault.databaseMount,
+      counters: own.credentials,
+    });
+    const { login, pool } = await openDatabase(parts, client, vault);
+    const admission = resources.use(
+      new RegistryAdmission({
+        ...config.registry,
+        credentials: spiffeChannelCredentials({ identity: x509, authorize: matchId(SPIFFE_IDS.registry) }),
+        interceptors: [jwtSvidInterceptor(jwt, AUDIENCES.registry)],
+        log,
+      }),
+    );
+    const engine = resources.use(
+      await PlanEngine.open({
+        pool,
+        admission,
+        policy: { ...DEFAULT_POLICY, ...config.policy },
+        ...config.engine,
+        log,
+        metrics: own.engine,
+      }),
+    );
+    const announcements = await openAnnouncements(parts, {
+      client,
+      vault,
+      pool,
+      wake: (planId) => engine.wake(planId),
+    });
+    const api = resources.use(await openApi(parts, engine, x509, jwt));
+
+    const board = resources.use(new CredentialBoard({ logger: log }));
+    const health = () => ({ ok: x509.health().state !== 'unhealthy' });
+    const management = resources.use(
+      await managementServer({ identity: x509, ...config.management, board, health, logger: log }),
+    );
+    board.register(
+      rotatingEntry(login, {
+        kind: 'database',
+        operate: async () => void (await pool.query('select count(*) from orchestrator.plan where not final')),
+      }),
+    );
+    board.register(vaultTokenEntry(client));
+    board.register(
+      rotatingEntry(announcements.login, { kind: 'kv', operate: ({ signal }) => announcements.echo.roundTrip(signal) }),
+    );
+    board.register(x509Entry(x509, { operate: (operation) => management.handshake(operation) }));
+
+    const observability = resources.use(
+      await observabilityServer({
+        ...config.metrics,
+        registry: metrics.registry,
+        health,
+        ready: async () => {
+          const [vaultHealth] = await Promise.all([
+            client.health(),
+            pool.query('select from orchestrator.plan limit 1'),
+          ]);
+          return { ok: vaultHealth.state !== 'unhealthy' && health().ok, vault: vaultHealth.state };
+        },
+      }),
+    );
+    return {
+      ready: { port: api.port, managementPort: management.port, metricsPort: observability.port },
+      close: () => resources.close(),
+    };
+  });
+}
+
+async function openVault({ config, context, resources }: Parts, jwt: JwtSource): Promise<VaultClient> {
+  const { vault } = config;
+  const auth: VaultAuth =
+    vault.authMethod === 'kubernetes'
+      ? kubernetesAuth({ role: vault.role, tokenFile: vault.tokenFile })
+      : jwtAuth({
+          role: vault.role,
+          fetchToken: async ({ signal }) =>
+            (await jwt.fetchJwtSvid({ audience: vault.audience, ...(signal && { signal }) })).token.reveal(),
+        });
+  return resources.use(
+    await VaultClient.open({
+      address: vault.address,
+      auth,
+      requestTimeoutMs: vault.requestTimeoutMs,
+      maxRetries: vault.maxRetries,
+      ...(vault.caFile !== undefined && { ca: { file: vault.caFile } }),
+      ...(vault.namespace !== undefined && { namespace: vault.namespace }),
+      metrics: context.metrics.vault,
+      logger: context.log,
+      signal: context.signal,
+    }),
+  );
+}
+
+function placeOf({ postgres }: OrchestratorConfig): pg.ClientConfig {
+  const { host, port, database, tls } = postgres;
+  return { host, port, database, ...(tls && { ssl: true }), application_name: 'orchestrator-dynamic' };
+}
+
+async function openDatabase(
+  { config, context, resources }: Parts,
+  client: VaultClient,
+  vault: OrchestratorVaultClient,
+) {
+  const login = resources.use(
+    await RotatingCredential.open({
+      provider: databaseCredentials(client, DATABASE_ROLES.orchestrator, { mount: config.vault.databaseMount }),
+      drainTimeoutMs: DRAIN_MS,
+      logger: context.log,
+      signal: context.signal,
+    }),
+  );
+  vault.hold(login);
+  const pool: RotatingPool = rotatingPool(
+    login,
+    { ...placeOf(config), max: config.postgres.poolSize },
+    // A login that may not read the plans is no login for this service.
+    { probeQuery: 'select from orchestrator.plan limit 1' },
+  );
+  resources.defer(() => pool.end());
+  return { login, pool };
+}
+
+interface AnnouncementOptions {
+  readonly client: VaultClient;
+  readonly vault: OrchestratorVaultClient;
+  readonly pool: RotatingPool;
+  readonly wake: (planId: string) => void;
+}
+
+async function openAnnouncements({ config, context, resources }: Parts, options: AnnouncementOptions) {
+  const { client, vault, pool, wake } = options;
+  const login = resources.use(
+    await RotatingCredential.open({
+      provider: kvSecret(client, KV_PATHS.orchestratorKafka, {
+        mount: config.vault.kvMount,
+        pollMs: config.vault.kvPollMs,
+        parse: parseLogin,
+      }),
+      drainTimeoutMs: DRAIN_MS,
+      logger: context.log,
+      signal: context.signal,
+    }),
+  );
+  vault.hold(login);
+  const echo = new AnnouncementEcho(pool);
+  // Plans that were announced while nobody listened are found by the engine's poll.
+  resources.use(
+    await rotatingListener(
+      login,
+      placeOf(config),
+      [RESULTS_CHANNEL, ECHO_CHANNEL],
+      ({ channel, payload }) => (channel === ECHO_CHANNEL ? echo.received(payload) : wake(payload)),
+      { logger: context.log },
+    ),
+  );
+  return { login, echo };
+}
+
+function openApi({ config, context }: Parts, engine: PlanEngine, x509: X509Source, jwt: JwtSource) {
+  const authorize = matchMemberOf(TrustDomain.parse(config.spiffe.trustDomain));
+  return openApiServer({
+    engine,
+    ...config.api,
+    log: context.log,
+    // A caller may come with a token alone; a certificate that is shown must be good.
+    createServer: (listener) => httpsServer({ identity: x509, authorize, clientCertificate: 'request' }, listener),
+    authentication: {
+      bundles: jwt,
+      audience: AUDIENCES.orchestrator,
+      issuer: config.spiffe.issuer,
+      leewaySeconds: config.leewaySeconds,
+      peerSpiffeId: (socket) => peerSpiffeId(socket as TLSSocket),
+      metrics: context.metrics.auth,
+      log: context.log,
+    },
+  });
+}
