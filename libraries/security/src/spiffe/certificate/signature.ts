@@ -21,10 +21,16 @@ const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
 const MIN_RSA_BITS = 2048;
 const MAX_RSA_BITS = 8192;
 
+const publicKeys = new WeakMap<Certificate, KeyObject>();
+
 /** @throws SpiffeError `CERTIFICATE_MALFORMED` */
 export function certificatePublicKey(certificate: Certificate): KeyObject {
+  const existing = publicKeys.get(certificate);
+  if (existing !== undefined) return existing;
   try {
-    return createPublicKey({ key: Buffer.from(certificate.publicKeyInfo), format: 'der', type: 'spki' });
+    const key = createPublicKey({ key: Buffer.from(certificate.publicKeyInfo), format: 'der', type: 'spki' });
+    publicKeys.set(certificate, key);
+    return key;
   } catch (cause) {
     throw new SpiffeError('CERTIFICATE_MALFORMED', 'The certificate holds no usable public key', { cause });
   }

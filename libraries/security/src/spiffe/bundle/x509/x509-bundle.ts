@@ -1,5 +1,5 @@
 import { splitDer } from '../../../encoding/index.ts';
-import { parseCertificate } from '../../certificate/certificate.ts';
+import { type Certificate, parseCertificate } from '../../certificate/certificate.ts';
 import { SpiffeError } from '../../spiffe-error.ts';
 import type { TrustDomain } from '../../trust-domain.ts';
 
@@ -21,12 +21,38 @@ const MAX_AUTHORITIES = 256;
  * @throws SpiffeError `X509_BUNDLE_INVALID`
  */
 export function parseX509Bundle(trustDomain: TrustDomain, authorities: Uint8Array): X509Bundle {
+  const bundle = { trustDomain, authorities: split(trustDomain, authorities) };
+  parsedAuthorities(bundle);
+  return bundle;
+}
+
+const parsed = new WeakMap<X509Bundle, readonly Certificate[]>();
+
+/**
+ * The authorities, read once a bundle object: a bundle is never changed in place.
+ * @throws SpiffeError `X509_BUNDLE_INVALID`
+ */
+export function parsedAuthorities(bundle: X509Bundle): readonly Certificate[] {
+  const existing = parsed.get(bundle);
+  if (existing !== undefined) return existing;
   try {
-    const certificates = splitDer(authorities, MAX_AUTHORITIES);
-    for (const der of certificates) parseCertificate(der);
-    return { trustDomain, authorities: certificates };
+    const certificates = bundle.authorities.map(parseCertificate);
+    parsed.set(bundle, certificates);
+    return certificates;
   } catch (cause) {
-    const message = `The X.509 bundle of ${trustDomain} holds something that is not a certificate`;
-    throw new SpiffeError('X509_BUNDLE_INVALID', message, { cause });
+    throw invalid(bundle.trustDomain, cause);
   }
+}
+
+function split(trustDomain: TrustDomain, authorities: Uint8Array): readonly Uint8Array[] {
+  try {
+    return splitDer(authorities, MAX_AUTHORITIES);
+  } catch (cause) {
+    throw invalid(trustDomain, cause);
+  }
+}
+
+function invalid(trustDomain: TrustDomain, cause: unknown): SpiffeError {
+  const message = `The X.509 bundle of ${trustDomain} holds something that is not a certificate`;
+  return new SpiffeError('X509_BUNDLE_INVALID', message, { cause });
 }

@@ -1,5 +1,5 @@
 import { systemClock } from '../../../common/index.ts';
-import type { X509BundleSource } from '../../bundle/x509/x509-bundle.ts';
+import { parsedAuthorities, type X509BundleSource } from '../../bundle/x509/x509-bundle.ts';
 import { type Certificate, parseCertificate } from '../../certificate/certificate.ts';
 import { buildPath } from '../../certificate/path.ts';
 import { assertIssuer, assertLeaf } from '../../certificate/roles.ts';
@@ -21,7 +21,7 @@ export const MAX_CHAIN_LENGTH = 16;
  * Verifies a peer's chain (DER, leaf first) against the bundle of the trust domain that its leaf names, and no other.
  * @param options `nowMs` is the moment to judge at, default now.
  * @throws SpiffeError `CERTIFICATE_MALFORMED`, `SPIFFE_ID_INVALID`, `TRUST_DOMAIN_INVALID`, `X509_SVID_INVALID`,
- * `BUNDLE_NOT_FOUND`, `X509_SVID_NOT_YET_VALID`, `X509_SVID_EXPIRED`, `X509_SVID_UNTRUSTED`
+ * `BUNDLE_NOT_FOUND`, `X509_BUNDLE_INVALID`, `X509_SVID_NOT_YET_VALID`, `X509_SVID_EXPIRED`, `X509_SVID_UNTRUSTED`
  */
 export function verifyX509Svid(
   chain: readonly Uint8Array[],
@@ -43,7 +43,7 @@ export function verifyX509Svid(
   const answer = buildPath({
     leaf,
     intermediates,
-    anchors: bundle.authorities.map(parseCertificate),
+    anchors: parsedAuthorities(bundle),
     nowMs,
     assertIssuer: (issuer, kind) => assertIssuer(issuer, id.trustDomain, kind),
   });
