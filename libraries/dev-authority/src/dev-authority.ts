@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, type Random, systemClock } from '@neural-hive/security/common';
+import { type Clock, type Random, sleep, systemClock } from '@neural-hive/security/common';
 import { Dispatcher } from './api/dispatcher.ts';
 import { HttpsListener } from './api/https-listener.ts';
 import type { Backend } from './api/route.ts';
@@ -39,6 +39,8 @@ export interface DevAuthorityOptions extends DevAuthorityConfig {
   /** Default `process.env`: NODE_ENV and DEV_AUTHORITY_ALLOW_REMOTE are read. */
   readonly env?: NodeJS.ProcessEnv;
 }
+
+const CLOSE_LIMIT_MS = 500;
 
 interface SavedCluster {
   readonly id: string;
@@ -204,8 +206,8 @@ async function start(config: ResolvedConfig, clock: Clock, random: Random): Prom
 
     closers.push(async () => {
       tokens.close();
-      await leases.close();
-      await mounts.close();
+      // A database that does not answer must not hold up the end; what is not undone by then is at the next start.
+      await Promise.race([leases.close().then(() => mounts.close()), sleep(CLOSE_LIMIT_MS)]);
       await journal.commit();
     });
     const dispatcher = new Dispatcher({ mounts, tokens, policies, audit, journal, observe: metrics.observe });

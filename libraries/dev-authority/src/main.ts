@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '@neural-hive/security/common';
 import type { DevAuthorityConfig } from './config.ts';

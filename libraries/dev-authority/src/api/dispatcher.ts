@@ -107,7 +107,7 @@ export class Dispatcher {
 
   async #answer(call: Call, { backend, found }: Target): Promise<Answer> {
     const route = found?.route;
-    if (route?.open !== true) authorize(call, route);
+    if (route?.open !== true && route?.guarded === undefined) authorize(call, route);
     if (backend === undefined) {
       throw new Fault('not_found', `no handler for route "${call.path}". route entry not found.`);
     }
@@ -161,7 +161,8 @@ export class Dispatcher {
 function authorize(call: Call, route: Route | undefined): void {
   const needed = call.operation;
   if (!call.acl.allows(call.path, needed, call.fields.raw)) throw denied();
-  if (route?.sudo === true && !call.acl.allows(call.path, 'sudo')) throw denied();
+  const sudo = typeof route?.sudo === 'object' ? route.sudo.includes(needed) : route?.sudo === true;
+  if (sudo && !call.acl.allows(call.path, 'sudo')) throw denied();
 }
 
 function handlerOf(route: Route, operation: Operation): Route['read'] {

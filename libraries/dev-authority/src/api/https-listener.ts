@@ -83,6 +83,7 @@ export class HttpsListener {
       const url = request.url ?? '/';
       const at = url.indexOf('?');
       const path = decodePath(at === -1 ? url : url.slice(0, at));
+      refuseUnsupported(request);
       const method = request.method === 'LINK' ? 'LIST' : (request.method ?? 'GET');
       outgoing = await dispatcher.serve({
         method,
@@ -127,6 +128,16 @@ function decodePath(encoded: string): string {
     throw new Fault('invalid_request', 'relative paths not supported');
   }
   return path.replace(/^\/(?:v1\/)?/, path.startsWith('/v1/') ? '' : '/');
+}
+
+/** What changes the meaning of a request and is not understood must not be passed over. */
+function refuseUnsupported({ headers }: IncomingMessage): void {
+  const namespace = headers['x-vault-namespace'];
+  if (namespace !== undefined && namespace !== '' && namespace !== 'root')
+    throw new Fault('invalid_request', 'namespaces are not supported');
+  const wrap = headers['x-vault-wrap-ttl'];
+  if (wrap !== undefined && wrap !== '' && wrap !== '0')
+    throw new Fault('invalid_request', 'response wrapping is not supported');
 }
 
 /** Vault's header, or a bearer: Vault takes both. */

@@ -53,8 +53,10 @@ export interface Route {
   readonly path: string;
   /** Served without a token: logins, health. */
   readonly open?: boolean;
-  /** Needs the `sudo` capability besides. */
-  readonly sudo?: boolean;
+  /** Needs a token, and the handler itself decides what that token may see: no policy names the path. */
+  readonly guarded?: 'by handler';
+  /** Needs the `sudo` capability besides, for every operation or for these. */
+  readonly sudo?: boolean | readonly Operation[];
   /** Tells `create` from `update`; without it every write is an update. */
   readonly exists?: (call: Call) => boolean;
   readonly read?: Handler;

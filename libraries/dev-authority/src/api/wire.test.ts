@@ -135,6 +135,14 @@ describe('errors', () => {
     expect([answer.status, answer.body]).toEqual([status, { errors }]);
   });
 
+  test('headers that would change what a request means are refused', async () => {
+    const token = vault.authority.rootToken;
+    for (const name of ['x-vault-namespace', 'x-vault-wrap-ttl']) {
+      const answer = await vault.call('GET', 'secret/data/app/one', { token, headers: { [name]: '60' } });
+      expect([name, answer.status]).toEqual([name, 400]);
+    }
+  });
+
   test('a body over 32 MiB is 413, announced or not, and the next request is served', async () => {
     const raw = JSON.stringify({ data: { x: randomBytes(MAX_BODY_BYTES / 2 + 16).toString('hex') } });
     const token = vault.authority.rootToken;

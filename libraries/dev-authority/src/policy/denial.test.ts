@@ -162,6 +162,18 @@ test('paths that need sudo are closed to a policy without it', async () => {
   expect((await vault.call('GET', 'sys/mounts', { token: plain })).status).toBe(200);
 });
 
+test('whoever may read below a mount may ask where it begins, and nobody else', async () => {
+  await vault.must('PUT', 'sys/policies/acl/below', { policy: 'path "secret/data/th*" { capabilities = ["read"] }' });
+  const [reader, path] = [await vault.tokenWith(['below']), 'sys/internal/ui/mounts/secret/there'];
+  expect((await vault.call('GET', path, { token: reader })).data).toMatchObject({
+    path: 'secret/',
+    options: { version: '2' },
+  });
+  expect((await vault.call('GET', path, { token: nobody })).status).toBe(403);
+  expect((await vault.call('GET', 'sys/internal/ui/mounts/database/x', { token: reader })).status).toBe(403);
+  expect((await vault.call('GET', path)).status).toBe(403);
+});
+
 test('the control API wants root, not merely a policy', async () => {
   await vault.must('PUT', 'sys/policies/acl/all', {
     policy: 'path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }',

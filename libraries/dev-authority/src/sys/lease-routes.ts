@@ -44,7 +44,7 @@ export function leaseRoutes(parts: Parts): Route[] {
   };
 
   return [
-    { path: 'leases/lookup', write: lookup, sudo: false, list: listKeys },
+    { path: 'leases/lookup', sudo: ['list'], write: lookup, list: listKeys },
     { path: 'leases/lookup/*prefix', sudo: true, list: listKeys },
     { path: 'leases/renew', write: renew },
     { path: 'renew', write: renew },

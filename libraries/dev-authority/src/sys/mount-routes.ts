@@ -12,11 +12,16 @@ const AUTH_TYPES = ['jwt', 'kubernetes'];
 /** `sys/mounts` and `sys/auth`: the same thing at two places. */
 export function mountRoutes(parts: Parts): Route[] {
   return [
+    // The command line tunes an auth method as the mount that it is.
+    ...routesFor(parts, { base: 'mounts/auth', prefix: 'auth/', types: AUTH_TYPES, sudo: true }).filter(({ path }) =>
+      path.endsWith('/tune'),
+    ),
     ...routesFor(parts, { base: 'mounts', prefix: '', types: ENGINE_TYPES, sudo: false }),
     ...routesFor(parts, { base: 'auth', prefix: 'auth/', types: AUTH_TYPES, sudo: true }),
     // What the command line asks before it reads or writes a secret: where the mount begins, and which version it has.
     {
       path: 'internal/ui/mounts/*path',
+      guarded: 'by handler',
       read: (call) => {
         const mount = parts.mounts.find(call.params.path ?? '');
         if (mount === undefined || !call.acl.touches(mount.path)) throw denied();

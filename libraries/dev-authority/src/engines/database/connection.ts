@@ -49,7 +49,7 @@ export function describeConnection(settings: ConnectionSettings): Record<string,
   return {
     allowed_roles: settings.allowedRoles,
     connection_details: {
-      connection_url: settings.url,
+      connection_url: withoutPassword(settings.url),
       username: settings.username,
       ...(settings.passwordAuthentication === 'password'
         ? {}
@@ -128,6 +128,13 @@ export class Connection {
 function isConflict(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
   return code === '40001' || code === '40P01' || (code === 'XX000' && /tuple concurrently/.test(String(message)));
+}
+
+/** Whoever wrote the password into the URL, instead of its place, does not get it back. */
+function withoutPassword(url: string): string {
+  return url
+    .replace(/(:\/\/[^:/@]*:)(?!\{\{)[^@]*@/, '$1*****@')
+    .replace(/(password\s*=\s*)(?!'?\{\{)(?:'[^']*'|\S+)/, '$1*****');
 }
 
 /** A URL, or `key=value` words as libpq takes them, with `{{username}}` and `{{password}}` filled in. */

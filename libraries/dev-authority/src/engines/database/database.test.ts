@@ -232,6 +232,13 @@ describe('what goes wrong', () => {
 test('the admin password is never shown, and verifiers go to PostgreSQL where that is asked for', async () => {
   const { text } = await vault.must('GET', 'database/config/pg');
   expect(text).not.toContain(postgres.superuser.password);
+  const inUrl = String(connection().connection_url).replace(
+    '{{password}}',
+    encodeURIComponent(postgres.superuser.password),
+  );
+  await vault.must('POST', 'database/config/url', { ...connection(), connection_url: inUrl, password: 'unused' });
+  const shown = (await vault.must('GET', 'database/config/url')).data.connection_details;
+  expect(shown).toMatchObject({ connection_url: expect.stringMatching(/^postgresql:\/\/\{\{username\}\}:\*{5}@/) });
   await vault.must('POST', 'database/config/pg', { ...connection(), password_authentication: 'scram-sha-256' });
   const { username, password, id } = await lease();
   await (await connect(username, password)).end();
