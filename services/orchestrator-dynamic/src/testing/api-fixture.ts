@@ -119,7 +119,6 @@ export class ApiFixture {
           rejectUnauthorized: false,
           ...(shown && { cert: shown.certificateChainPem, key: shown.privateKeyPem() }),
           headers: {
-            ...(token !== undefined && { authorization: [token].flat().map((each) => `Bearer ${each}`) }),
             ...(payload !== undefined && { 'content-type': 'application/json' }),
           },
         },
@@ -130,6 +129,11 @@ export class ApiFixture {
           response.on('error', reject);
         },
       );
+      if (token !== undefined)
+        call.setHeader(
+          'authorization',
+          [token].flat().map((each) => `Bearer ${each}`),
+        );
       call.on('error', reject);
       call.end(payload);
     });
