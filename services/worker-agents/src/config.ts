@@ -46,7 +46,10 @@ const environment = z.object({
   /** How long running tickets may go on after SIGTERM before they are handed back. */
   DRAIN_GRACE_SECONDS: field.seconds({ min: 0, max: 600 }).default(3),
 
-  /** Holds artifacts, releases and, without the launcher, workspaces. Default: the working directory. */
+  /**
+   * Holds artifacts, releases and, without the launcher, workspaces. With the launcher attempts must be able to cross it
+   * (0711). Default: the working directory.
+   */
   WORKER_DATA_FOLDER: absoluteFolder.optional(),
   /** Tickets name projects below it. */
   WORKER_PROJECTS_FOLDER: absoluteFolder.optional(),
