@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { SPIFFE_IDS } from '@neural-hive/contracts';
 import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
 import { tokenAuth, VaultClient } from '@neural-hive/security/vault';
-import { type AttemptLauncher, startAttemptLauncher } from '@neural-hive/worker-agents';
+import { type AttemptLauncher, guardsIn, startAttemptLauncher } from '@neural-hive/worker-agents';
 import { AuthorityControl } from '../client/authority-control.ts';
 import { type PlatformState, writePlatformState } from '../client/platform-state.ts';
 import type { Leftovers } from '../job/report.ts';
@@ -20,7 +20,7 @@ import { type SupervisorLock, takeLock } from './lock.ts';
 import { choosePorts, type Ports, requireFreePorts } from './ports.ts';
 import { processStart, processTree } from './processes.ts';
 import { applySetup } from './secrets-setup.ts';
-import { serviceSpecs } from './services.ts';
+import { launcherSocket, serviceSpecs } from './services.ts';
 import { type Programs, programsInPlace, stagePrograms } from './staging.ts';
 import { chooseUsers, type ServiceUsers } from './users.ts';
 import { attemptPrograms } from './worker-programs.ts';
@@ -148,11 +148,14 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
   parts.control = new AuthorityControl(authority.controlSocket);
   if (users.separated) {
     parts.launcher = await startAttemptLauncher({
-      socketPath: join(home.launcherSockets, 'launcher.sock'),
+      socketPath: launcherSocket(home),
       workerUid: users.worker,
       uids: users.attempts,
       programs: attemptPrograms(programs),
       workspaces: join(home.data, 'workspaces'),
+      // Attempts run under uids that may not be able to read the clone.
+      guards: guardsIn(join(programs.root, 'services/worker-agents/dist')),
+      node: programs.node,
       onError: (error) => output.line(`attempt launcher: ${error instanceof Error ? error.message : String(error)}`),
     });
   }

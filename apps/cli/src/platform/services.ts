@@ -18,6 +18,11 @@ export interface ServiceSpecOptions {
   readonly marker: Readonly<Record<string, string>>;
 }
 
+/** Where the worker asks for attempts under uids of their own. */
+export function launcherSocket(home: Home): string {
+  return join(home.launcherSockets, 'launcher.sock');
+}
+
 /** The three service processes of the embedded profile, with everything each reads from its environment. */
 export function serviceSpecs(options: ServiceSpecOptions): Record<'registry' | 'orchestrator' | 'worker', ChildSpec> {
   const { home, users, programs, ports, postgres, vaultAddress, marker } = options;
@@ -67,6 +72,8 @@ export function serviceSpecs(options: ServiceSpecOptions): Record<'registry' | '
       MANAGEMENT_PORT: String(ports.workerManagement),
       METRICS_PORT: String(ports.workerMetrics),
       HEARTBEAT_INTERVAL_SECONDS: '3',
+      WORKER_DATA_FOLDER: home.worker,
+      ...(users.separated ? { ATTEMPT_LAUNCHER_SOCKET: launcherSocket(home) } : {}),
     }),
   };
 }
