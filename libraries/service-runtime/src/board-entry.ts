@@ -82,8 +82,8 @@ export interface ListedCredential {
 
 export interface RotationRecord {
   readonly name: string;
-  /** `forced`: commanded; `due`: the credential's own schedule or a cascade of another rotation. */
-  readonly reason: 'forced' | 'due';
+  /** `forced`: commanded; `due`: the credential's own schedule; `cascade`: the token that owned it was replaced. */
+  readonly reason: 'forced' | 'due' | 'cascade';
   readonly ok: boolean;
   readonly error?: string;
   readonly startedAtMs: number;

@@ -169,6 +169,19 @@ describe('a due rotation', () => {
   });
 });
 
+test('the load is stopped only after a rotation under way had its operations', async () => {
+  const credential = new FakeCredential();
+  const under = board();
+  under.register(credential.entry());
+  under.startLoad();
+  const rotating = credential.rotate('due');
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  await Promise.all([under.stopLoad(), rotating]);
+  const { rotations } = await under.report();
+  expect(rotations).toMatchObject([{ reason: 'due' }]);
+  expect(rotations[0]?.operationsDuring).toBeGreaterThanOrEqual(50);
+});
+
 describe('a change that the authority makes', () => {
   test('is forced when it was announced, due otherwise, and each overlaps 50 operations', async () => {
     const listeners = new Set<() => void>();

@@ -28,6 +28,8 @@ interface Place {
   readonly load: LoadGenerator | undefined;
   /** Observed changes that were announced as commanded. */
   expected: number;
+  /** Whether the load ran through the drain of the rotation that ends next. */
+  drainedUnderLoad: boolean;
   rotating: Promise<unknown>;
   readonly stop: (() => void)[];
 }
@@ -53,7 +55,7 @@ export class CredentialBoard {
     const { logger, clock, pace } = this.#options;
     const operate = entry.operate?.bind(entry);
     const load = operate && new LoadGenerator({ ...pace, ...entry.pace, name: entry.name, operate, clock, logger });
-    const place: Place = { entry, load, expected: 0, rotating: Promise.resolve(), stop: [] };
+    const place: Place = { entry, load, expected: 0, drainedUnderLoad: false, rotating: Promise.resolve(), stop: [] };
     this.#places.set(entry.name, place);
     if (load !== undefined) this.#observe(place, load);
     return () => {
@@ -89,7 +91,9 @@ export class CredentialBoard {
     for (const { load } of this.#places.values()) load?.start();
   }
 
+  /** Lets rotations that are being watched have their operations first. */
   async stopLoad(): Promise<LoadStatistics> {
+    await Promise.allSettled([...this.#recording]);
     await Promise.all([...this.#places.values()].map(({ load }) => load?.stop()));
     return this.loadStatistics();
   }
@@ -136,9 +140,10 @@ export class CredentialBoard {
     };
   }
 
+  /** Ends the load without waiting for rotations. Idempotent. */
   async close(): Promise<void> {
     for (const { stop } of this.#places.values()) for (const end of stop) end();
-    await this.stopLoad();
+    await Promise.all([...this.#places.values()].map(({ load }) => load?.stop()));
   }
 
   #place(name: string): Place {
@@ -158,21 +163,26 @@ export class CredentialBoard {
       publish: () => undefined,
       drain: async (_previous, { deadlineMs, signal }) => {
         const publishedAtMs = clock.now();
-        if (load.running && deadlineMs > publishedAtMs) {
-          const ending = AbortSignal.any([
-            signal,
-            AbortSignal.timeout(Math.min(deadlineMs - publishedAtMs, MAX_TIMER_MS)),
-          ]);
-          await load.during(() => this.#enough(load, publishedAtMs, ending));
+        place.drainedUnderLoad = load.running && deadlineMs > publishedAtMs;
+        if (place.drainedUnderLoad) {
+          const leftMs = Math.min(deadlineMs - publishedAtMs, MAX_TIMER_MS);
+          const ending = AbortSignal.any([signal, AbortSignal.timeout(leftMs)]);
+          const watched = load.during(() => this.#enough(load, publishedAtMs, ending));
+          track(watched);
+          await watched;
         }
         return { terminated: 0 };
       },
     });
     const offRotation = entry.onRotation?.((rotation) => {
-      if (rotation.reason === 'forced' || !load.running) return;
+      const underLoad = entry.attach === undefined ? load.running : place.drainedUnderLoad;
+      place.drainedUnderLoad = false;
+      // One that failed before it was published disturbed nobody, and is tried again.
+      if (rotation.reason === 'forced' || !underLoad || rotation.ok === false) return;
       const now = clock.now();
       const interval = { startedAtMs: rotation.startedAtMs || now, endedAtMs: rotation.drainedAtMs || now };
-      track(this.#record(place, load, 'due', interval, rotation));
+      const reason = rotation.reason === 'token-replaced' ? 'cascade' : 'due';
+      track(this.#record(place, load, reason, interval, rotation));
     });
     const offObserved = entry.onObserved?.(() => {
       const reason = place.expected > 0 ? 'forced' : 'due';
@@ -227,7 +237,7 @@ export class CredentialBoard {
   async #record(
     place: Place,
     load: LoadGenerator,
-    reason: 'forced' | 'due',
+    reason: RotationRecord['reason'],
     interval: { startedAtMs: number; endedAtMs: number },
     rotation: RotationLike,
   ): Promise<RotationRecord> {
@@ -237,7 +247,7 @@ export class CredentialBoard {
 
   #add(
     place: Place,
-    reason: 'forced' | 'due',
+    reason: RotationRecord['reason'],
     interval: { startedAtMs: number; endedAtMs: number },
     rotation: RotationLike,
     statistics: typeof NO_OPERATIONS,

