@@ -4,10 +4,11 @@ import { EXIT } from './failure.ts';
 /** One line for a person about one thing that happened to a plan; undefined when it is not worth a line. */
 export function describeProgress(line: ProgressLine): string | undefined {
   if (line.type === 'plan') return `plan ${line.status}${line.message === null ? '' : `: ${line.message}`}`;
-  if (line.step === 'published') return undefined;
+  // Told again once a worker has it.
+  if (line.step === 'published' || (line.step === 'claimed' && line.worker === null)) return undefined;
   const what = `${line.taskType.padEnd(10)} ${line.taskId}`;
   const undoes = line.compensates === null ? '' : ' (undoes an earlier ticket)';
-  if (line.step === 'claimed') return `  ${what} attempt ${line.attempt} on ${line.worker ?? 'a worker'}${undoes}`;
+  if (line.step === 'claimed') return `  ${what} attempt ${line.attempt} on ${line.worker}${undoes}`;
   const took = line.durationMs === null ? '' : ` in ${(line.durationMs / 1000).toFixed(2)} s`;
   const message = line.message === null ? '' : `: ${line.message}`;
   return `  ${what} ${line.step === 'retry' ? 'failed, tried again' : line.status}${took}${message}`;

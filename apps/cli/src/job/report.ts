@@ -56,6 +56,7 @@ export interface JobReport {
 export interface RotationTotals {
   readonly total: number;
   readonly forced: number;
+  /** By its own schedule. What followed a replaced token counts in `total` alone. */
   readonly due: number;
   readonly operationsDuring: number;
   readonly failedOperations: number;
@@ -71,7 +72,7 @@ export function rotationTotals(reports: readonly CredentialReport[]): RotationTo
   return {
     total: rotations.length,
     forced: sum(({ reason }) => (reason === 'forced' ? 1 : 0)),
-    due: sum(({ reason }) => (reason === 'forced' ? 0 : 1)),
+    due: sum(({ reason }) => (reason === 'due' ? 1 : 0)),
     operationsDuring: sum(({ operationsDuring }) => operationsDuring),
     failedOperations: sum(({ failed }) => failed),
     retriedOperations: sum(({ retried }) => retried),

@@ -36,11 +36,10 @@ export function countOpenLeases(auditFile: string): number {
   if (!existsSync(auditFile)) return 0;
   const open = new Set<string>();
   for (const line of readFileSync(auditFile, 'utf8').split('\n')) {
-    if (!line.includes('"lease_')) continue;
-    const entry = JSON.parse(line) as { type?: string; event?: string; lease?: string };
-    if (entry.lease === undefined) continue;
-    if (entry.event === 'lease_created') open.add(entry.lease);
-    if (entry.event === 'lease_revoked' || entry.event === 'lease_expired') open.delete(entry.lease);
+    if (!line.includes('"event":"lease.')) continue;
+    const { event, lease_id: lease } = JSON.parse(line) as { event: string; lease_id: string };
+    if (event === 'lease.created') open.add(lease);
+    if (event === 'lease.revoked') open.delete(lease);
   }
   return open.size;
 }
