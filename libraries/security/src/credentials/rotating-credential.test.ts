@@ -184,6 +184,14 @@ describe('closing', () => {
     expect(await credential.rotate()).toMatchObject({ ok: false, error: { code: 'closed' } });
   });
 
+  test('drains what still uses the credential before it is revoked', async () => {
+    const { log, consumer, open } = stage();
+    const credential = await open();
+    credential.attach(consumer);
+    await credential.close();
+    expect(log).toEqual(['obtain 1', 'drain v1', 'revoke 1']);
+  });
+
   test('by destroy leaves the credential to end by itself', async () => {
     const { log, open } = stage();
     const credential = await open();

@@ -51,6 +51,8 @@ class LiveGeneration<T> implements Generation<T> {
 
 /** Under a short deadline a rotation still gets this long, so that a burst of work can end. */
 const LEAST_DRAIN_MS = 250;
+/** What still uses the credential when it is closed gets this long, or the drain time when that is shorter. */
+const CLOSE_DRAIN_MS = 5_000;
 const REVOKE_TRIES = 4;
 
 /**
@@ -153,7 +155,7 @@ export class RotatingCredential<T> {
     return outcome;
   }
 
-  /** Waits for a rotation under way, then revokes the credential. Close what uses it first. Idempotent. */
+  /** Waits for a rotation under way, has the consumers drained, revokes the credential. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown(true);
     return this.#closing;
@@ -188,6 +190,13 @@ export class RotatingCredential<T> {
     await this.#queue;
     this.#stopWatching();
     if (!revoke || this.#current === undefined) return;
+    // A pool says that it has ended before its sockets have: revoking now would end them with an error.
+    await this.#drain(
+      this.#current,
+      [...this.#consumers],
+      new AbortController().signal,
+      Math.min(this.#drainTimeoutMs, CLOSE_DRAIN_MS),
+    );
     // It ends with its lease all the same, and the owner has more to close.
     await this.#revoke(this.#current);
   }
@@ -255,7 +264,7 @@ export class RotatingCredential<T> {
       throw error;
     }
     const publishedAtMs = this.#clock.now();
-    const terminated = await this.#drain(previous, consumers);
+    const terminated = await this.#drain(previous, consumers, this.#stop.signal, this.#drainTimeoutMs);
     const drainedAtMs = this.#clock.now();
     await this.#revoke(previous);
     return { generation: next.generation, publishedAtMs, drainedAtMs, terminated };
@@ -302,11 +311,15 @@ export class RotatingCredential<T> {
     this.#adopt(next);
   }
 
-  async #drain(previous: LiveGeneration<T>, consumers: readonly CredentialConsumer<T>[]): Promise<number> {
+  async #drain(
+    previous: LiveGeneration<T>,
+    consumers: readonly CredentialConsumer<T>[],
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<number> {
     const nowMs = this.#clock.now();
     const latestMs = Math.max(nowMs + LEAST_DRAIN_MS, previous.expiresAtMs - this.#drainMarginMs);
-    const deadlineMs = Math.min(nowMs + this.#drainTimeoutMs, latestMs);
-    const options = { deadlineMs, signal: this.#stop.signal };
+    const options = { deadlineMs: Math.min(nowMs + timeoutMs, latestMs), signal };
     const results = await Promise.allSettled(consumers.map(async (consumer) => consumer.drain(previous, options)));
     let terminated = 0;
     for (const result of results) {

@@ -153,6 +153,47 @@ export function describePoolRotation(openTarget: () => Promise<VaultTarget>, run
       await pool.end();
     });
 
+    test('connections that are being opened while the login is swapped work, and are gone when it is revoked', async () => {
+      await using credential = await openCredential(5_000);
+      const pool = rotatingPool(credential, socket());
+      const opening: Promise<unknown>[] = [];
+      const generations: number[] = [];
+      // The last step before the swap: connections start with the old login and are ready after it.
+      credential.attach({
+        async probe() {
+          for (let user = 0; user < CONNECTIONS; user += 1) opening.push(pool.query('SELECT pg_sleep(0.05)'));
+          generations.push(...pool.sessions().keys());
+        },
+        publish: () => void generations.push(pool.idleCount),
+        drain: async () => ({ terminated: 0 }),
+      });
+      const { username } = credential.current().value;
+      const outcome = await credential.rotate();
+      await Promise.all(opening);
+      assert.deepEqual(generations.slice(0, 1), [1]);
+      assert.equal(generations.at(-1), 0, 'no connection was ready at the swap');
+      assert.ok(outcome.ok && outcome.terminated === 0);
+      assert.equal(await vault.hasRole(username), false);
+      assert.equal(await vault.orphanSessions(), 0);
+      assert.ok([...pool.sessions().keys()].every((generation) => generation === 2));
+      await pool.query(PROBE);
+      await pool.end();
+    });
+
+    test('revoking right after the end of a pool ends no socket with an error', async () => {
+      const errors: unknown[] = [];
+      for (let round = 0; round < 10; round += 1) {
+        const credential = await openCredential(5_000);
+        const pool = new pg.Pool(socket());
+        pool.on('error', (error) => errors.push(error));
+        rotatePool(pool, credential);
+        await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.query('SELECT 1')));
+        await pool.end();
+        await credential.close();
+      }
+      assert.deepEqual(errors, []);
+    });
+
     test('an existing pool is moved off the login it was opened with', async () => {
       await using credential = await openCredential(5_000);
       const { user, password } = vault.target.postgres;

@@ -204,7 +204,13 @@ export class VaultClient {
   }
 
   async #handOver({ previous, next, reason, previousAlive }: TokenReplaced): Promise<void> {
-    for (const listener of [...this.#tokenListeners]) listener({ generation: next.generation, reason });
+    for (const listener of [...this.#tokenListeners]) {
+      try {
+        listener({ generation: next.generation, reason });
+      } catch (error) {
+        this.#options.logger.error({ cause: messageOf(error) }, 'a token listener threw');
+      }
+    }
     await this.leases.handOver(previous, previousAlive);
   }
 

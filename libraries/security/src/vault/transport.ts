@@ -55,18 +55,21 @@ export class Transport {
     signal?.throwIfAborted();
     const { clock, requestTimeoutMs } = this.#options;
     const limit = new AbortController();
+    const onAbort = (): void => limit.abort();
     let timedOut = false;
     const timer = clock.setTimer(requestTimeoutMs, () => {
       timedOut = true;
       limit.abort();
     });
+    // Combined by hand: what `AbortSignal.any` makes stays attached to a signal that lives as long as the process.
+    signal?.addEventListener('abort', onAbort, { once: true });
     try {
       const response = await this.#pool.request({
         method: request.method,
         path: request.path,
         headers: request.headers,
         body: request.body ?? null,
-        signal: signal === undefined ? limit.signal : AbortSignal.any([limit.signal, signal]),
+        signal: limit.signal,
       });
       const body = await this.#readBody(response.body, attempted);
       return { status: response.statusCode, headers: response.headers, body };
@@ -76,6 +79,7 @@ export class Transport {
       throw failureOfTransport(error, attempted);
     } finally {
       timer.cancel();
+      signal?.removeEventListener('abort', onAbort);
     }
   }
 

@@ -28,6 +28,8 @@ export interface PoolRotation {
   readonly generation: number;
   /** Open connections, those of old generations included, by generation. */
   sessions(): ReadonlyMap<number, number>;
+  /** Resolves when every connection is closed: later than `pool.end()`, which does not wait for the sockets. */
+  closed(): Promise<void>;
   /** Takes the pool out of the rotations. Its connections stay as they are. */
   detach(): void;
 }
@@ -106,12 +108,18 @@ class RotatedPool implements PoolRotation, CredentialConsumer<PgLogin> {
     return counts;
   }
 
+  closed(): Promise<void> {
+    return this.#sessions.noneUpTo(Number.POSITIVE_INFINITY);
+  }
+
   detach(): void {
     this.#detach();
     this.#inner.Client = this.#originalClient;
   }
 
   async probe(candidate: Generation<PgLogin>, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    // A pool that is ending opens nothing any more, so there is nothing to find out.
+    if (this.#pool.ending) return;
     const { probeQuery, probeTimeoutMs } = this.#options;
     const config = withLogin(this.#pool.options, candidate.value);
     await probeLogin(() => new this.#originalClient(config), {

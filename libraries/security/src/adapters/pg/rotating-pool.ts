@@ -43,7 +43,10 @@ export class RotatingPool extends pg.Pool {
   override end(callback: () => void): void;
   override end(callback?: () => void): Promise<void> | void {
     this.#stopListening();
-    const ended = super.end().finally(() => this.#rotation.detach());
+    const ended = super
+      .end()
+      .then(() => this.#rotation.closed())
+      .finally(() => this.#rotation.detach());
     if (callback === undefined) return ended;
     ended.then(callback, callback);
   }

@@ -174,6 +174,12 @@ export class LeaseRegistry {
   }
 
   #emit(type: LeaseEvent['type'], lease: AnyLease): void {
-    for (const listener of [...this.#listeners]) listener({ type, lease: lease.info() });
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener({ type, lease: lease.info() });
+      } catch (error) {
+        this.#options.logger.error({ cause: messageOf(error) }, 'a lease listener threw');
+      }
+    }
   }
 }
