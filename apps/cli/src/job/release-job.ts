@@ -11,6 +11,7 @@ import type { Output } from '../output.ts';
 import type { Platform } from '../platform/platform.ts';
 import { proportionalBytes } from '../platform/processes.ts';
 import { sumOfMetric } from './metrics-text.ts';
+import { tryRefusedCallers } from './refused-callers.ts';
 import { type CredentialReport, type JobReport, rotationTotals } from './report.ts';
 import { awaitDueRotation, rotateEverything } from './rotate-everything.ts';
 
@@ -41,6 +42,9 @@ export async function runReleaseJob({ platform, identity, output, signal }: Rele
     output.heading('The release');
     const plan = await releaseOnce(orchestrator, output);
 
+    output.heading('Callers that must be refused');
+    await tryRefusedCallers(state, identity, output);
+
     output.heading('Rotations, while background readers use every credential');
     const bytes = proportionalBytes(platform.pids()) ?? null;
     await rotateEverything({ platform, services, rounds: FORCED_ROUNDS, output });
@@ -53,12 +57,16 @@ export async function runReleaseJob({ platform, identity, output, signal }: Rele
       tickets: plan.tickets.map(({ id, type, status, worker, spiffeId, durationMs }) => ({
         ...{ id, type, status, worker, spiffeId, durationMs },
       })),
-      credentials: reports.flatMap(({ credentials }, index) =>
-        credentials.map(({ name, generation, ttlSeconds }) => ({
-          name: `${services[index]?.service ?? ''}/${name}`,
-          ...{ generation, ttlSeconds },
-        })),
-      ),
+      credentials: [
+        ...reports.flatMap(({ credentials }, index) =>
+          credentials.map(({ name, generation, ttlSeconds }) => ({
+            name: `${services[index]?.service ?? ''}/${name}`,
+            ...{ generation, ttlSeconds },
+          })),
+        ),
+        // Alive for one job and given back: nothing to rotate.
+        ...platform.jobCredentials,
+      ],
       rotations: rotationTotals(reports),
       authentication: await authenticationTotals(platform),
       startup: { readyMs: platform.readyMs },

@@ -41,9 +41,16 @@ export async function withSuperuser<T>(
   }
 }
 
-/** Brings every schema up to date with a login that is leased for it and given back at once. */
-export async function migrate(postgres: EmbeddedPostgres, vault: VaultClient): Promise<number> {
-  let applied = 0;
+/** A login that was leased for one job and given back. */
+export interface JobCredential {
+  readonly name: string;
+  readonly generation: 1;
+  readonly ttlSeconds: number;
+}
+
+/** Brings every schema up to date with a login that is leased for it and given back at once. Answers which. */
+export async function migrate(postgres: EmbeddedPostgres, vault: VaultClient): Promise<readonly JobCredential[]> {
+  const used: JobCredential[] = [];
   for (const schema of SCHEMAS) {
     const lease = await vault.database().credentials(migratorRole(schema));
     const client = new pg.Client({
@@ -55,11 +62,13 @@ export async function migrate(postgres: EmbeddedPostgres, vault: VaultClient): P
     });
     try {
       await client.connect();
-      applied += (await runMigrations(client, schema)).applied.length;
+      await runMigrations(client, schema);
     } finally {
       await client.end();
       await lease.revoke();
     }
+    const ttlSeconds = Math.round((lease.expiresAtMs - lease.issuedAtMs) / 1000);
+    used.push({ name: `hive/database/${migratorRole(schema)}`, generation: 1, ttlSeconds });
   }
-  return applied;
+  return used;
 }

@@ -13,7 +13,7 @@ import type { Output } from '../output.ts';
 import { AnnouncementUsers } from './announcement-users.ts';
 import { type Authority, startAuthority, workloadSocket } from './authority.ts';
 import { SupervisedProcess } from './child-process.ts';
-import { migrate, startDatabase } from './database.ts';
+import { type JobCredential, migrate, startDatabase } from './database.ts';
 import { type Home, locateHome, makeHome } from './home.ts';
 import { countDatabaseLeftovers, countOpenLeases } from './leftovers.ts';
 import { type SupervisorLock, takeLock } from './lock.ts';
@@ -39,6 +39,8 @@ export class Platform {
   readonly state: PlatformState;
   readonly announcements: AnnouncementUsers;
   readonly control: AuthorityControl;
+  /** Logins that were leased for one job of the start, the migrations, and given back. */
+  readonly jobCredentials: readonly JobCredential[];
   /** From the start of the command until every service was ready. In milliseconds. */
   readonly readyMs: number;
   readonly #parts: Parts;
@@ -49,6 +51,7 @@ export class Platform {
     this.state = parts.state;
     this.announcements = parts.announcements;
     this.control = parts.control;
+    this.jobCredentials = parts.jobCredentials;
     this.readyMs = readyMs;
     this.#parts = parts;
     this.#output = output;
@@ -94,6 +97,7 @@ interface Parts {
   vault: VaultClient;
   announcements: AnnouncementUsers;
   control: AuthorityControl;
+  jobCredentials: readonly JobCredential[];
   launcher: AttemptLauncher;
   services: SupervisedProcess[];
   state: PlatformState;
@@ -142,7 +146,7 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
     // What a killed platform left behind: its leases end here, and with them its logins.
     await revokeAllLeases(vault);
     await announcements.dropAll();
-    await migrate(postgres, vault);
+    parts.jobCredentials = await migrate(postgres, vault);
     await announcements.create();
   });
   parts.control = new AuthorityControl(authority.controlSocket);
