@@ -170,7 +170,7 @@ export function describeVaultContract(openTarget: () => Promise<VaultTarget>, ru
     });
 
     test('a lease that its maximum lifetime does not let grow asks to be replaced', async () => {
-      await vault.databaseRole('fixed', 5, 5);
+      await vault.databaseRole('fixed', 10, 10);
       await using client = await vault.login('steady', { random: earliest });
       const lease = await client.database(DATABASE_MOUNT).credentials('fixed');
       const ending = await new Promise<LeaseEnding>((resolve) => lease.onEnding(resolve));
