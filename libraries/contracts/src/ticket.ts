@@ -42,12 +42,11 @@ export type TicketStatus = z.infer<typeof ticketStatus>;
 /** Epoch milliseconds. */
 export const epochMs = z.int().nonnegative();
 
-const identifier = z
+export const identifier = z
   .string()
   .min(1)
   .max(128)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/, 'letters, digits and . _ : - only, starting with a letter or digit');
-export { identifier };
 
 /** Strings only, as on the wire; each value at most 64 KiB. */
 export const stringMap = z.record(z.string().min(1).max(256), z.string().max(65_536));
