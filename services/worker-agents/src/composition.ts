@@ -65,8 +65,15 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
     const secrets = new WorkerVaultClient({ client: vault, kvMount, databaseMount, metrics });
     const { agentId } = config;
     const transport = await openTicketTransport({
-      ...{ vault, kvMount, databaseMount, kvPollMs, agentId, logger: log, resources, signal },
+      vault,
+      kvMount,
+      databaseMount,
+      kvPollMs,
       database: config.postgres,
+      agentId,
+      logger: log,
+      resources,
+      signal,
     });
     for (const credential of transport.credentials) secrets.hold(credential);
 
@@ -91,7 +98,9 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
       interceptors: [jwtSvidInterceptor(registryTokens.source, AUDIENCES.registry)],
       instanceId: agentId,
       types: worker.types,
-      ...{ capabilities: config.capabilities, namespace: config.namespace, cluster: config.cluster },
+      capabilities: config.capabilities,
+      namespace: config.namespace,
+      cluster: config.cluster,
       version: config.version,
       metadata: { agent_id: agentId, uid_separation: String(runner.separated) },
       heartbeatMs: config.registry.heartbeatMs,

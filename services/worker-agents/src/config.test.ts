@@ -1,8 +1,8 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { workerConfig } from './config.ts';
+import { openFolder } from './testing/guards.ts';
 
 const NEEDED = { POSTGRES_HOST: '/run/pg', VAULT_ADDRESS: 'https://127.0.0.1:8200' };
 
@@ -40,7 +40,7 @@ test('every problem is told at once', () => {
 });
 
 test('the allow-list can come from a file, which is checked', () => {
-  const file = join(mkdtempSync(join(tmpdir(), 'nh-config-')), 'programs.json');
+  const file = join(openFolder('config'), 'programs.json');
   writeFileSync(file, JSON.stringify({ make: { task_types: ['BUILD'], command: '/usr/bin/make', args: [] } }));
   expect(Object.keys(workerConfig({ ...NEEDED, ALLOWED_PROGRAMS_FILE: file }).programs)).toEqual(['make']);
   writeFileSync(file, JSON.stringify({ make: { task_types: ['BUILD'], command: 'make', args: [] } }));

@@ -1,15 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import {
-  chownSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chownSync, copyFileSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ExecutionTicket, KV_PATHS, SPIFFE_IDS } from '@neural-hive/contracts';
@@ -223,8 +213,6 @@ describe('the worker as a service', () => {
   });
 
   test('a wrong configuration is one line for each problem', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'nh-wrong-'));
-    writeFileSync(join(folder, 'empty'), '');
     const main = join(repository, 'services/worker-agents/dist/main.js');
     const run = () => execFileSync(process.execPath, [main], { env: {}, stdio: 'pipe', encoding: 'utf8' });
     expect(run).toThrow(
@@ -235,6 +223,5 @@ describe('the worker as a service', () => {
         ),
       }),
     );
-    rmSync(folder, { recursive: true });
   });
 });

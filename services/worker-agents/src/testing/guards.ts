@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,9 +8,19 @@ import type { GuardPrograms } from '../attempts/watchdog-process.ts';
 
 const TYPESCRIPT = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
 
-/** A folder below the system's temporary one that every uid can cross, for programs that run under other uids. */
+const folders = new Set<string>();
+
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * A folder below the system's temporary one that every uid can cross, for programs that run under other uids. It goes
+ * with this process.
+ */
 export function openFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `nh-${name}-`));
+  folders.add(folder);
   chmodSync(folder, 0o755);
   return folder;
 }

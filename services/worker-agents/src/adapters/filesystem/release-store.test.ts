@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { openFolder } from '../../testing/guards.ts';
 import { ArtifactStore } from './artifact-store.ts';
 import { ReleaseStore } from './release-store.ts';
 
 const signal = new AbortController().signal;
 
 async function stores() {
-  const base = mkdtempSync(join(tmpdir(), 'nh-releases-'));
+  const base = openFolder('releases');
   const artifacts = await ArtifactStore.open(join(base, 'artifacts'));
   const releases = await ReleaseStore.open(join(base, 'releases'), artifacts);
   const build = async (content: string, ticketId: string): Promise<string> => {

@@ -101,3 +101,15 @@ test('a QUERY runs under a login of its own, which is gone when it ends', async 
   expect(await logins()).toEqual([]);
   expect(client.leases.list()).toEqual([]);
 });
+
+test('renewing replaces the token first, then every login that the worker holds', async () => {
+  const done: string[] = [];
+  const renewing = new WorkerVaultClient({
+    client: { rotateToken: async (why: string) => done.push(`token ${why}`) } as unknown as VaultClient,
+    metrics: { credentialsFetched: () => {} },
+  });
+  renewing.hold({ rotate: async (why) => done.push(`tickets ${why}`) });
+  renewing.hold({ rotate: async (why) => done.push(`kafka ${why}`) });
+  await renewing.renewCredentials();
+  expect(done).toEqual(['token forced', 'tickets forced', 'kafka forced']);
+});
