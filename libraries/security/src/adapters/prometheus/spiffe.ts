@@ -19,7 +19,8 @@ export function prometheusSpiffeMetrics(registry: Registry): SpiffeMetrics {
   return {
     svidFetch(type, status, seconds) {
       fetches.inc({ svid_type: type, status });
-      durations.observe({ svid_type: type }, seconds);
+      // A push took nobody's time.
+      if (seconds > 0) durations.observe({ svid_type: type }, seconds);
     },
   };
 }

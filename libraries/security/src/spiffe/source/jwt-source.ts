@@ -1,5 +1,5 @@
 import { type Clock, SingleFlight, systemClock } from '../../common/index.ts';
-import type { JwtBundle, JwtBundleSource } from '../bundle/jwt/jwt-bundle.ts';
+import type { JwtBundle, JwtBundleSource, JwtKey } from '../bundle/jwt/jwt-bundle.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 import type { SpiffeId } from '../spiffe-id.ts';
 import type { JwtSvid } from '../svid/jwt/jwt-svid.ts';
@@ -25,6 +25,8 @@ interface Cached {
 const REFRESH_SHARE = 0.8;
 /** The agent may answer with the same token for a while: ask again after this share of what is left of it. */
 const REPEAT_SHARE = 0.25;
+/** In milliseconds; close to a token's end its share would be next to nothing. */
+const MIN_REPEAT_MS = 500;
 const MAX_CACHED = 256;
 
 /** JWT-SVIDs of the workload, cached by audience and identity, and the JWT bundles that verify those of others. */
@@ -62,6 +64,7 @@ export class JwtSource implements JwtBundleSource {
         initialSyncTimeoutMs: options.initialSyncTimeoutMs ?? 10_000,
         deniedGraceMs: options.deniedGraceMs ?? 0,
         signal: options.signal,
+        same: sameBundles,
       });
       return new JwtSource(watch, client, options);
     } catch (error) {
@@ -101,10 +104,8 @@ export class JwtSource implements JwtBundleSource {
 
   health(): SourceHealth {
     const { lastError } = this.#watch;
-    const expiresAtMs = Math.min(
-      ...[...this.#cache.values()].map(({ svid }) => svid.expiresAtMs),
-      Number.MAX_SAFE_INTEGER,
-    );
+    const ends = [...this.#cache.values()].map(({ svid }) => svid.expiresAtMs);
+    const expiresAtMs = Math.min(...ends.filter((endMs) => endMs > this.#clock.now()), Number.MAX_SAFE_INTEGER);
     try {
       this.#watch.get();
     } catch (error) {
@@ -137,6 +138,9 @@ export class JwtSource implements JwtBundleSource {
     const seconds = (): number => (this.#clock.monotonicMs() - startedMs) / 1000;
     try {
       const [svid] = await this.#client.fetchJwtSvids({ audience, subject });
+      if (svid.expiresAtMs <= this.#clock.now()) {
+        throw new SpiffeError('JWT_EXPIRED', 'The agent handed out a JWT-SVID that has expired', { retryable: true });
+      }
       this.#metrics?.svidFetch('jwt', 'success', seconds());
       this.#keep(key, svid);
       return svid;
@@ -155,7 +159,7 @@ export class JwtSource implements JwtBundleSource {
     const same = this.#cache.get(key)?.svid.token.reveal() === svid.token.reveal();
     const issuedAtMs = svid.issuedAtMs ?? nowMs;
     const dueMs = issuedAtMs + REFRESH_SHARE * (svid.expiresAtMs - issuedAtMs);
-    const refreshAtMs = same ? nowMs + REPEAT_SHARE * (svid.expiresAtMs - nowMs) : dueMs;
+    const refreshAtMs = same ? repeatAtMs(svid, nowMs) : dueMs;
     this.#cache.delete(key);
     this.#cache.set(key, { svid, refreshAtMs });
     const [oldest] = this.#cache.keys();
@@ -167,9 +171,31 @@ export class JwtSource implements JwtBundleSource {
     const cached = this.#cache.get(key);
     const nowMs = this.#clock.now();
     if (cached === undefined) return;
-    const refreshAtMs = nowMs + REPEAT_SHARE * Math.max(0, cached.svid.expiresAtMs - nowMs);
-    this.#cache.set(key, { svid: cached.svid, refreshAtMs });
+    this.#cache.set(key, { svid: cached.svid, refreshAtMs: repeatAtMs(cached.svid, nowMs) });
   }
+}
+
+function repeatAtMs({ expiresAtMs }: JwtSvid, nowMs: number): number {
+  return nowMs + Math.max(MIN_REPEAT_MS, REPEAT_SHARE * (expiresAtMs - nowMs));
+}
+
+function sameBundles(a: ReadonlyMap<string, JwtBundle>, b: ReadonlyMap<string, JwtBundle>): boolean {
+  return a.size === b.size && [...a].every(([name, { keys }]) => sameKeys(keys, b.get(name)?.keys ?? []));
+}
+
+function sameKeys(a: readonly JwtKey[], b: readonly JwtKey[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((key, index) => {
+      const other = b[index];
+      return (
+        other !== undefined &&
+        key.kid === other.kid &&
+        key.algorithm === other.algorithm &&
+        key.publicKey.equals(other.publicKey)
+      );
+    })
+  );
 }
 
 /** The shared fetch goes on for the others when one caller gives up. */

@@ -52,8 +52,7 @@ export class SyncedWatch<T> {
 
   /** @throws SpiffeError `SVID_WITHDRAWN` after the agent denied it, `SOURCE_CLOSED` */
   get(): T {
-    if (this.#stop.signal.aborted)
-      throw new SpiffeError('SOURCE_CLOSED', `The source of ${this.#options.what} is closed`);
+    this.#stop.signal.throwIfAborted();
     const value = this.#cell.get();
     if (value !== undefined && !this.#denied) return value;
     throw new SpiffeError('SVID_WITHDRAWN', `The agent no longer gives ${this.#options.what} to this process`, {
@@ -62,10 +61,20 @@ export class SyncedWatch<T> {
     });
   }
 
+  /** @throws SpiffeError `SOURCE_CLOSED`; the signal's reason when it is aborted */
+  waitForUpdate({ signal }: { signal?: AbortSignal } = {}): Promise<T> {
+    const until = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    return this.#cell.waitForUpdate({ signal: until });
+  }
+
   async close(): Promise<void> {
     this.#grace?.cancel();
-    this.#stop.abort();
+    this.#stop.abort(this.#closedError());
     await this.#running;
+  }
+
+  #closedError(): SpiffeError {
+    return new SpiffeError('SOURCE_CLOSED', `The source of ${this.#options.what} is closed`);
   }
 
   async #sync(): Promise<void> {

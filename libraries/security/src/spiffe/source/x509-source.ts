@@ -82,8 +82,9 @@ export class X509Source implements X509SvidSource, X509BundleSource {
     return this.#watch.cell.onChange(({ svid }, generation) => listener(svid, generation));
   }
 
+  /** The next SVID or bundle change. @throws SpiffeError `SOURCE_CLOSED`; the signal's reason when it is aborted */
   async waitForUpdate(options: { signal?: AbortSignal } = {}): Promise<X509Svid> {
-    return (await this.#watch.cell.waitForUpdate(options)).svid;
+    return (await this.#watch.waitForUpdate(options)).svid;
   }
 
   health(): SourceHealth {

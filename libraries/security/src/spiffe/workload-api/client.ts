@@ -5,10 +5,9 @@ import type { X509Bundle } from '../bundle/x509/x509-bundle.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 import { SpiffeId } from '../spiffe-id.ts';
 import type { JwtSvid } from '../svid/jwt/jwt-svid.ts';
-import { parseJwtSvidInsecure } from '../svid/jwt/parse.ts';
 import { endpointTarget } from './endpoint.ts';
 import { type JWTSVIDResponse, SpiffeWorkloadAPIClient, type ValidateJWTSVIDResponse } from './gen/spiffe/workload.ts';
-import { readJwtBundles, readX509Bundles, readX509Context, type X509Context } from './responses.ts';
+import { readJwtBundles, readJwtSvids, readX509Bundles, readX509Context, type X509Context } from './responses.ts';
 import { workloadApiError } from './status.ts';
 import { type WatchHandler, type WatchLoop, watchStream } from './watch.ts';
 
@@ -104,19 +103,7 @@ export class WorkloadApiClient {
         done,
       ),
     );
-    const svids = response.svids.map(({ svid, spiffeId, hint }) => {
-      const parsed = parseJwtSvidInsecure(svid, audience, { hint });
-      if (parsed.id.toString() === spiffeId) return parsed;
-      throw new SpiffeError(
-        'WORKLOAD_API_INVALID_RESPONSE',
-        'The JWT-SVID is for another SPIFFE ID than the message says',
-      );
-    });
-    const [first, ...rest] = svids;
-    if (first !== undefined) return [first, ...rest];
-    throw new SpiffeError('WORKLOAD_API_INVALID_RESPONSE', 'The Workload API answered without a JWT-SVID', {
-      retryable: true,
-    });
+    return readJwtSvids(response, audience);
   }
 
   async fetchJwtBundles(options: CallControl = {}): Promise<ReadonlyMap<string, JwtBundle>> {
@@ -159,17 +146,18 @@ export class WorkloadApiClient {
     { signal }: CallControl,
     start: (options: CallOptions, done: (error: ServiceError | null, response: Response) => void) => { cancel(): void },
   ): Promise<Response> {
-    signal?.throwIfAborted();
-    this.#closed.signal.throwIfAborted();
+    const ended = signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]);
+    ended.throwIfAborted();
     return new Promise((resolve, reject) => {
       const onAbort = (): void => call.cancel();
       const done = (error: ServiceError | null, response: Response): void => {
-        signal?.removeEventListener('abort', onAbort);
+        ended.removeEventListener('abort', onAbort);
         if (error === null) resolve(response);
-        else reject(signal?.aborted ? signal.reason : workloadApiError(name, error));
+        else reject(ended.aborted ? ended.reason : workloadApiError(name, error));
       };
-      const call = start({ deadline: this.#clock.now() + this.#timeoutMs }, done);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      // gRPC measures deadlines on the system's clock, whichever one was injected.
+      const call = start({ deadline: systemClock.now() + this.#timeoutMs }, done);
+      ended.addEventListener('abort', onAbort, { once: true });
     });
   }
 
@@ -199,6 +187,7 @@ export class WorkloadApiClient {
       timer.cancel();
     }
     signal?.throwIfAborted();
+    this.#closed.signal.throwIfAborted();
     if (found !== undefined) return found.value;
     throw failure ?? new SpiffeError('WORKLOAD_API_UNAVAILABLE', `${call}: no answer in time`, { retryable: true });
   }

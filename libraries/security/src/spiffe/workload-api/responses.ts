@@ -3,10 +3,17 @@ import { parseJwtBundle } from '../bundle/jwt/parse.ts';
 import { parseX509Bundle, type X509Bundle } from '../bundle/x509/x509-bundle.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 import { SpiffeId } from '../spiffe-id.ts';
+import type { JwtSvid } from '../svid/jwt/jwt-svid.ts';
+import { parseJwtSvidInsecure } from '../svid/jwt/parse.ts';
 import { parseX509Svid } from '../svid/x509/parse.ts';
 import type { X509Svid } from '../svid/x509/x509-svid.ts';
 import type { TrustDomain } from '../trust-domain.ts';
-import type { JWTBundlesResponse, X509BundlesResponse, X509SVIDResponse } from './gen/spiffe/workload.ts';
+import type {
+  JWTBundlesResponse,
+  JWTSVIDResponse,
+  X509BundlesResponse,
+  X509SVIDResponse,
+} from './gen/spiffe/workload.ts';
 
 /** The whole state that one message of FetchX509SVID carries: nothing of an earlier message remains (W-03). */
 export interface X509Context {
@@ -57,6 +64,7 @@ export function readX509Context(response: X509SVIDResponse): X509Context {
         ...(entry.hint === '' ? {} : { hint: entry.hint }),
       });
       if (svid.id.toString() !== entry.spiffeId) throw discarded('names another SPIFFE ID than its certificate');
+      if (entry.bundle.length === 0) throw discarded('holds an SVID without its bundle');
       const { trustDomain } = svid.id;
       bundles.set(trustDomain.name, parseX509Bundle(trustDomain, entry.bundle));
       // Of SVIDs with the same hint only the first counts (W-10).
@@ -82,7 +90,11 @@ function readX509BundleMap(entries: Readonly<Record<string, Uint8Array>>): Map<s
 }
 
 export function readX509Bundles(response: X509BundlesResponse): ReadonlyMap<string, X509Bundle> {
-  return whole(() => readX509BundleMap(response.bundles));
+  return whole(() => {
+    const bundles = readX509BundleMap(response.bundles);
+    if (bundles.size === 0) throw discarded('holds no bundle');
+    return bundles;
+  });
 }
 
 export function readJwtBundles(response: JWTBundlesResponse): ReadonlyMap<string, JwtBundle> {
@@ -94,11 +106,26 @@ export function readJwtBundles(response: JWTBundlesResponse): ReadonlyMap<string
       const trustDomain = trustDomainOf(key);
       bundles.set(trustDomain.name, parseJwtBundle(trustDomain, jwks));
     }
+    if (bundles.size === 0) throw discarded('holds no bundle');
     return bundles;
   });
 }
 
-/** The name behind a bundle key, for callers of the raw messages. */
-export function bundleKey(trustDomain: TrustDomain): string {
-  return `spiffe://${trustDomain.name}`;
+/** In the agent's order; the first is of the default identity (W-19). */
+export function readJwtSvids(response: JWTSVIDResponse, audience: readonly string[]): readonly [JwtSvid, ...JwtSvid[]] {
+  return whole(() => {
+    if (response.svids.length > MAX_SVIDS) throw discarded(`holds more than ${MAX_SVIDS} SVIDs`);
+    const hints = new Set<string>();
+    const svids: JwtSvid[] = [];
+    for (const { svid, spiffeId, hint } of response.svids) {
+      const parsed = parseJwtSvidInsecure(svid, audience, { hint });
+      if (parsed.id.toString() !== spiffeId) throw discarded('names another SPIFFE ID than its token');
+      if (hint !== '' && hints.has(hint)) continue;
+      hints.add(hint);
+      svids.push(parsed);
+    }
+    const [first, ...rest] = svids;
+    if (first === undefined) throw discarded('holds no SVID');
+    return [first, ...rest];
+  });
 }

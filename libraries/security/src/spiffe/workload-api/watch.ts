@@ -20,31 +20,32 @@ export interface WatchLoop<Message, T> extends WatchHandler<T> {
 }
 
 const BACKOFF = { baseMs: 200, capMs: 5_000 };
+/** A stream that lived this long was healthy. */
+const HEALTHY_MS = 1_000;
 
 /**
  * Follows a stream until aborted and opens it again when it ends: at once after one that brought a message, with
- * jittered backoff of at most 5 s after a failure (W-02, E-09, E-10).
+ * jittered backoff of at most 5 s after a failure (W-02, E-09, E-10). An agent that ends each stream after its first
+ * message meets the backoff too.
  * @throws SpiffeError `WORKLOAD_API_INVALID_ARGUMENT` or `WORKLOAD_API_UNIMPLEMENTED`: those are final
  */
 export async function watchStream<Message, T>(loop: WatchLoop<Message, T>): Promise<void> {
   const { clock, random, signal } = loop;
-  for (let failures = 0; !signal.aborted; ) {
+  for (let attempt = 0; !signal.aborted; attempt += 1) {
+    const openedMs = clock.monotonicMs();
     const outcome = await followOnce(loop);
     if (signal.aborted) return;
     if (outcome.error !== undefined) {
       loop.error?.(outcome.error);
       if (isFinal(outcome.error)) throw outcome.error;
     }
-    if (outcome.processed) {
-      failures = 0;
-      continue;
-    }
+    if (outcome.processed && clock.monotonicMs() - openedMs >= HEALTHY_MS) attempt = 0;
+    if (outcome.processed && attempt === 0) continue;
     try {
-      await sleep(fullJitterMs(failures, { ...BACKOFF, random }), { clock, signal });
+      await sleep(fullJitterMs(attempt, { ...BACKOFF, random }), { clock, signal });
     } catch {
       return;
     }
-    failures += 1;
   }
 }
 
