@@ -13,6 +13,7 @@ export type {
 export type { SubjectNames } from './certificate-extensions.ts';
 export { type CertificateRequest, parseCertificateRequest } from './certificate-request.ts';
 export type { CertificateTemplate } from './certificate-template.ts';
+export { FakeClock } from './fake-clock.ts';
 export { FixedIdentity, x509SvidOf } from './fixed-identity.ts';
 export { JwtSigner, type JwtSignerAlgorithm } from './jwt-signer.ts';
 export { generateKeyPair, type KeyPair, type KeyType } from './key-type.ts';

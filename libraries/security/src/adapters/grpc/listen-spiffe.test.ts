@@ -12,9 +12,9 @@ import { FixedIdentity, x509SvidOf } from '../../testing/fixed-identity.ts';
 import { WorkloadApiServer } from '../../testing/workload-api-server.ts';
 import { WorkloadIssuer } from '../../testing/workload-issuer.ts';
 import { secureContextOptions } from '../../tls/index.ts';
-import { authorization, CLIENT_ID, EchoService, OTHER_ID, outcomeOf, SERVER_ID } from './echo-service-under-test.ts';
 import { listenSpiffe } from './listen-spiffe.ts';
 import { SpiffeAuthInterceptor } from './spiffe-auth-interceptor.ts';
+import { authorization, CLIENT_ID, EchoService, OTHER_ID, outcomeOf, SERVER_ID } from './testing/echo-service.ts';
 
 let service: EchoService;
 const cleanups: (() => unknown)[] = [];

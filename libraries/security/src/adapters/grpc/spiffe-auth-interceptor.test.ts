@@ -4,6 +4,8 @@ import { type JwtBundleSource, parseJwtSvidInsecure, SpiffeError } from '../../s
 import { CertificateAuthority } from '../../testing/certificate-authority.ts';
 import { FixedIdentity } from '../../testing/fixed-identity.ts';
 import { callerOf } from './caller.ts';
+import { jwtSvidInterceptor } from './jwt-svid-interceptor.ts';
+import { SpiffeAuthInterceptor, type SpiffeAuthOptions } from './spiffe-auth-interceptor.ts';
 import {
   authorization,
   CLIENT_ID,
@@ -15,9 +17,7 @@ import {
   HIDDEN,
   OTHER_ID,
   outcomeOf,
-} from './echo-service-under-test.ts';
-import { jwtSvidInterceptor } from './jwt-svid-interceptor.ts';
-import { SpiffeAuthInterceptor, type SpiffeAuthOptions } from './spiffe-auth-interceptor.ts';
+} from './testing/echo-service.ts';
 
 const ISSUER = 'https://issuer.example.org';
 

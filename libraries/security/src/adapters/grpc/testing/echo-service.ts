@@ -10,11 +10,11 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
-import { matchAny } from '../../spiffe/index.ts';
-import { CertificateAuthority } from '../../testing/certificate-authority.ts';
-import { FixedIdentity } from '../../testing/fixed-identity.ts';
-import { type SpiffeChannelOptions, spiffeChannelCredentials } from './channel-credentials.ts';
-import { type ListenSpiffeOptions, listenSpiffe, type SpiffeListener } from './listen-spiffe.ts';
+import { matchAny } from '../../../spiffe/index.ts';
+import { CertificateAuthority } from '../../../testing/certificate-authority.ts';
+import { FixedIdentity } from '../../../testing/fixed-identity.ts';
+import { type SpiffeChannelOptions, spiffeChannelCredentials } from '../channel-credentials.ts';
+import { type ListenSpiffeOptions, listenSpiffe, type SpiffeListener } from '../listen-spiffe.ts';
 
 export const SERVER_ID = 'spiffe://example.org/server';
 export const CLIENT_ID = 'spiffe://example.org/client';
