@@ -2,15 +2,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { tokenAuth, VaultClient } from '@neural-hive/security/vault';
 import pg from 'pg';
-
-export interface Servers {
-  readonly address: string;
-  readonly caFile: string;
-  readonly rootToken: string;
-  readonly postgres: { host: string; port: number; database: string; user: string; password: string };
-}
+import { makeReaderRole, type Servers } from './reader-role.mjs';
 
 export interface Observed {
   readonly exitCode: number | null;
@@ -24,35 +17,9 @@ export interface Observed {
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** The role of a database administrator's evening: logins that live for five seconds and cannot be extended. */
-async function configure({ address, caFile, rootToken, postgres }: Servers): Promise<void> {
-  await using vault = await VaultClient.open({ address, ca: { file: caFile }, auth: tokenAuth({ token: rootToken }) });
-  const { host, port, database, user, password } = postgres;
-  await vault.sys.mounts.enable('database', { type: 'database' });
-  const write = (path: string, body: Record<string, unknown>) => vault.request({ method: 'POST', path, body });
-  await write('database/config/main', {
-    plugin_name: 'postgresql-database-plugin',
-    allowed_roles: ['reader'],
-    connection_url: `postgresql://{{username}}:{{password}}@/${database}?host=${encodeURIComponent(host)}&port=${port}`,
-    username: user,
-    password,
-  });
-  await write('database/roles/reader', {
-    db_name: 'main',
-    default_ttl: 5,
-    max_ttl: 5,
-    creation_statements: [`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'`],
-    revocation_statements: [
-      'ALTER ROLE "{{name}}" NOLOGIN',
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = \'"{{name}}"\'::regrole',
-      'DROP ROLE "{{name}}"',
-    ],
-  });
-}
-
 /** Runs the example as its reader would, until it has rotated `rotations` times. */
 export async function runExample(servers: Servers, rotations: number): Promise<Observed> {
-  await configure(servers);
+  await makeReaderRole(servers, 5);
   const { address, caFile, rootToken, postgres } = servers;
   // The example runs on what is built; when the build fails here, another check says so better.
   spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'libraries/security'], {
