@@ -5,14 +5,36 @@ import { TotalsReporter } from './tools/check/src/totals-reporter.ts';
 // `import` or `module` in it would make the `require` of a dependency find files for `import`.
 const conditions = ['@neural-hive/source', 'node'];
 
+const EXCLUDED = ['**/node_modules/**', '**/dist/**', 'examples/projects/**', '**/*.real.test.ts'];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['{libraries,services,apps,tools,infrastructure,examples}/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**', 'examples/projects/**', '**/*.real.test.ts'],
     reporters: ['default', new TotalsReporter()],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'parts',
+          include: ['{libraries,services,apps,tools,infrastructure,examples}/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: [...EXCLUDED, 'apps/cli/src/e2e/**'],
+        },
+      },
+      {
+        extends: true,
+        // The whole platform, started as a user does: after the parts, one file at a time, since files kill and measure.
+        test: {
+          name: 'platform',
+          include: ['apps/cli/src/e2e/**/*.test.ts'],
+          exclude: EXCLUDED,
+          globalSetup: 'apps/cli/src/e2e/shared-platform.ts',
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
 import { workloadSocket } from './authority.ts';
 import type { ChildSpec } from './child-process.ts';
@@ -26,6 +26,8 @@ export function launcherSocket(home: Home): string {
 /** The three service processes of the embedded profile, with everything each reads from its environment. */
 export function serviceSpecs(options: ServiceSpecOptions): Record<'registry' | 'orchestrator' | 'worker', ChildSpec> {
   const { home, users, programs, ports, postgres, vaultAddress, marker } = options;
+  // Where plans find their projects. Default: the examples. As root the worker's uid must be able to read it.
+  const projects = process.env.WORKER_PROJECTS_FOLDER;
   const common = {
     ...marker,
     ENVIRONMENT: 'development',
@@ -73,6 +75,7 @@ export function serviceSpecs(options: ServiceSpecOptions): Record<'registry' | '
       METRICS_PORT: String(ports.workerMetrics),
       HEARTBEAT_INTERVAL_SECONDS: '3',
       WORKER_DATA_FOLDER: home.worker,
+      ...(projects === undefined ? {} : { WORKER_PROJECTS_FOLDER: resolve(projects) }),
       ...(users.separated ? { ATTEMPT_LAUNCHER_SOCKET: launcherSocket(home) } : {}),
     }),
   };
