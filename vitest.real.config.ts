@@ -6,11 +6,14 @@ import base from './vitest.config.ts';
  * `npm run test:real -- <component>` installs the component and sets the patterns.
  */
 const include = process.env.REAL_STACK_INCLUDE?.split(',') ?? [
-  '{libraries,services,apps,tools,infrastructure}/**/*.real.test.ts',
+  '{libraries,services,apps,tools,infrastructure,examples}/**/*.real.test.ts',
 ];
 const exclude = process.env.REAL_STACK_EXCLUDE?.split(',').filter((pattern) => pattern !== '') ?? [];
 
+// The projects of the default run have patterns of their own.
+const { projects: _, sequence: __, ...settings } = base.test ?? {};
+
 export default defineConfig({
   ...base,
-  test: { ...base.test, include, exclude: ['**/node_modules/**', '**/dist/**', ...exclude] },
+  test: { ...settings, include, exclude: ['**/node_modules/**', '**/dist/**', ...exclude] },
 });
