@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { PlatformInOrder } from './tools/check/src/platform-in-order.ts';
 import { TotalsReporter } from './tools/check/src/totals-reporter.ts';
 
 // Packages of this repository are used from source. Nothing else belongs here: Vitest hands the list to Node, and
@@ -14,6 +15,7 @@ export default defineConfig({
     reporters: ['default', new TotalsReporter()],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: PlatformInOrder },
     projects: [
       {
         extends: true,

@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { SPIFFE_IDS } from '@neural-hive/contracts';
 import type { X509Source } from '@neural-hive/security/spiffe';
 import { z } from 'zod';
+import { EXIT, Failure } from '../failure.ts';
 import { SpiffeHttpClient } from './spiffe-http.ts';
 
 const ticketView = z.object({
@@ -31,9 +33,16 @@ const planView = z.object({
 export type PlanView = z.infer<typeof planView>;
 
 const progressLine = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('plan'), status: z.string(), final: z.boolean(), message: z.string().nullable() }),
+  z.object({
+    type: z.literal('plan'),
+    seq: z.int(),
+    status: z.string(),
+    final: z.boolean(),
+    message: z.string().nullable(),
+  }),
   z.object({
     type: z.literal('ticket'),
+    seq: z.int(),
     ticketId: z.string(),
     taskId: z.string(),
     taskType: z.string(),
@@ -47,6 +56,9 @@ const progressLine = z.discriminatedUnion('type', [
   }),
 ]);
 export type ProgressLine = z.infer<typeof progressLine>;
+
+const RECONNECT_MS = 200;
+const BROKEN_LIMIT_MS = 15_000;
 
 /** The orchestrator's HTTP API, called with the identity of the caller. */
 export class OrchestratorClient {
@@ -69,13 +81,30 @@ export class OrchestratorClient {
     return this.#http.json('POST', `${planPath(id)}/${verb}`, planView, reason === undefined ? {} : body);
   }
 
-  /** What happens to the plan, from its beginning until it is final. Goes on where it was when the stream breaks. */
+  /**
+   * What happens to the plan, from its beginning until it is final. When the stream breaks, since the orchestrator is
+   * started again, it goes on where it was; it fails once that has not worked for 15 s.
+   */
   async *progress(id: string, signal?: AbortSignal): AsyncGenerator<ProgressLine> {
-    for await (const line of this.#http.lines(`${planPath(id)}/events?after=0`, signal)) {
-      const parsed = progressLine.safeParse(line);
-      if (!parsed.success) continue;
-      yield parsed.data;
-      if (parsed.data.type === 'plan' && parsed.data.final) return;
+    let after = 0;
+    let brokenSinceMs: number | undefined;
+    for (;;) {
+      try {
+        for await (const line of this.#http.lines(`${planPath(id)}/events?after=${after}`, signal)) {
+          brokenSinceMs = undefined;
+          const parsed = progressLine.safeParse(line);
+          if (!parsed.success) continue;
+          after = parsed.data.seq;
+          yield parsed.data;
+          if (parsed.data.type === 'plan' && parsed.data.final) return;
+        }
+      } catch (error) {
+        const refused = error instanceof Failure && error.exitCode !== EXIT.environment;
+        if (refused || signal?.aborted) throw error;
+        brokenSinceMs ??= performance.now();
+        if (performance.now() - brokenSinceMs > BROKEN_LIMIT_MS) throw error;
+      }
+      await delay(RECONNECT_MS, undefined, { signal });
     }
   }
 

@@ -36,7 +36,7 @@ test('a plan that fails late is compensated in reverse order, and the command ex
     'FAILED',
   ]);
   // The tickets that undo, in the order in which they ended; each is said once.
-  const undone = [...said.matchAll(/^ *COMPENSATE (\S+) +COMPLETED /gm)].map(([, task]) => task);
+  const undone = [...said.matchAll(/^ *COMPENSATE (\S+) +COMPLETED in /gm)].map(([, task]) => task);
   expect(undone).toEqual(['deploy', 'build']);
 });
 

@@ -100,6 +100,8 @@ interface Parts {
   jobCredentials: readonly JobCredential[];
   launcher: AttemptLauncher;
   services: SupervisedProcess[];
+  /** A service died: it could not give back what it had leased. */
+  abandoned: boolean;
   state: PlatformState;
 }
 
@@ -169,7 +171,12 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
     const services: SupervisedProcess[] = [];
     parts.services = services;
     const started = Object.values(specs).map(async (spec) => {
-      services.push(await SupervisedProcess.start(spec, onRestart));
+      services.push(
+        await SupervisedProcess.start(spec, (name, why) => {
+          parts.abandoned = true;
+          onRestart(name, why);
+        }),
+      );
     });
     await bothOrNone(...started);
   });
@@ -216,7 +223,8 @@ async function closeParts(parts: Partial<Parts>): Promise<Omit<Leftovers, 'proce
   await attempt(() => parts.launcher?.close());
   await attempt(() => parts.control?.close());
   await attempt(() => parts.announcements?.dropAll());
-  const { postgres, authority } = parts;
+  const { postgres, authority, vault } = parts;
+  if (parts.abandoned && vault !== undefined) await attempt(() => revokeAllLeases(vault));
   if (postgres !== undefined) await attempt(async () => Object.assign(left, await countDatabaseLeftovers(postgres)));
   if (authority !== undefined) left.leases = countOpenLeases(authority.auditFile);
   await attempt(() => parts.vault?.close());
