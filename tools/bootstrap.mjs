@@ -23,10 +23,17 @@ function checkNode() {
   }
 }
 
+function checkSystem() {
+  if (!['linux', 'darwin'].includes(process.platform) || !['x64', 'arm64'].includes(process.arch)) {
+    fail(
+      `${process.platform} on ${process.arch} is not supported: use Linux or macOS on x64 or arm64 (WSL on Windows).`,
+    );
+  }
+}
+
 /** Runs a command with its output on stderr, so that stdout carries nothing but the program's own output. */
 function run(command, args, what) {
-  const shell = process.platform === 'win32';
-  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], shell });
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
   if (result.error) fail(`${what} failed: ${result.error.message}`);
   if (result.status !== 0) fail(`${what} failed (exit ${result.status ?? result.signal}): see the lines above.`);
 }
@@ -43,6 +50,7 @@ function installIfNeeded() {
 }
 
 checkNode();
+checkSystem();
 if (!program) fail('usage: node tools/bootstrap.mjs <program below the root> [arguments…]');
 installIfNeeded();
 run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], 'The build (tsc -b)');

@@ -27,7 +27,7 @@ describe('a bad plan is refused with the JSON path', () => {
     ['a duplicate id', withTask(2, { task_id: 'a' }), '$.tasks[2].task_id', /\$\.tasks\[0\] already/],
     ['a dangling id', withTask(2, { dependencies: ['nobody'] }), '$.tasks[2].dependencies[0]', /no task.*"nobody"/],
     ['a dependency twice', withTask(2, { dependencies: ['a', 'a'] }), '$.tasks[2].dependencies[1]', /twice/],
-    ['a missing field', withTask(1, { description: undefined }), '$.tasks[1].description', /expected string/],
+    ['a missing field', withTask(1, { description: undefined }), '$.tasks[1].description', /is required and missing/],
     ['a wrong type', { ...good, risk_score: 'high' }, '$.risk_score', /expected number/],
     ['an unknown field', { ...good, approved: true }, '$', /"approved"/],
     ['an expired plan', { ...good, valid_until: NOW }, '$.valid_until', /expired at 1970/],

@@ -20,9 +20,18 @@ export function checkPlan(value: unknown, nowMs: number): CheckedPlan {
   const parsed = cognitivePlan.safeParse(value);
   const shape: PlanProblem[] = parsed.success
     ? []
-    : parsed.error.issues.map((issue) => ({ path: jsonPath(issue.path), message: issue.message }));
+    : parsed.error.issues.map(({ path, message }) => ({
+        path: jsonPath(path),
+        message: path.length > 0 && isMissing(value, path) ? 'is required and missing' : message,
+      }));
   const problems = [...shape, ...unstorableText(value, []), ...meaningProblems(value, nowMs)];
   return parsed.success && problems.length === 0 ? { ok: true, plan: parsed.data } : { ok: false, problems };
+}
+
+function isMissing(value: unknown, path: readonly PropertyKey[]): boolean {
+  let found: unknown = value;
+  for (const key of path) found = (found as Record<PropertyKey, unknown> | null | undefined)?.[key];
+  return found === undefined;
 }
 
 export function jsonPath(path: readonly PropertyKey[]): string {
