@@ -13,7 +13,12 @@ export type { JwtSvid } from './svid/jwt/jwt-svid.ts';
 export { parseJwtSvidInsecure } from './svid/jwt/parse.ts';
 export { type JwtVerifyOptions, verifyJwtSvid } from './svid/jwt/verify.ts';
 export { parseX509Svid, parseX509SvidPem, type X509SvidParts } from './svid/x509/parse.ts';
-export { type VerifiedX509Svid, verifyX509Svid } from './svid/x509/verify.ts';
+export {
+  type RevocationPolicy,
+  type VerifiedX509Svid,
+  verifyX509Svid,
+  type X509VerifyOptions,
+} from './svid/x509/verify.ts';
 export type { X509Svid, X509SvidSource } from './svid/x509/x509-svid.ts';
 export { TrustDomain } from './trust-domain.ts';
 export {

@@ -9,6 +9,13 @@ export type SpiffeErrorCode =
   | 'BUNDLE_NOT_FOUND'
   | 'X509_BUNDLE_INVALID'
   | 'JWT_BUNDLE_INVALID'
+  | 'SPIFFE_BUNDLE_INVALID'
+  | 'BUNDLE_MAP_INVALID'
+  // federation
+  | 'BUNDLE_URL_REFUSED'
+  | 'BUNDLE_ENDPOINT_REFUSED'
+  | 'BUNDLE_FETCH_FAILED'
+  | 'BUNDLE_OUTDATED'
   // X509-SVIDs
   | 'CERTIFICATE_MALFORMED'
   | 'X509_SVID_INVALID'
@@ -16,6 +23,9 @@ export type SpiffeErrorCode =
   | 'X509_SVID_EXPIRED'
   | 'X509_SVID_NOT_YET_VALID'
   | 'X509_SVID_UNTRUSTED'
+  | 'X509_SVID_REVOKED'
+  | 'X509_SVID_STATUS_UNKNOWN'
+  | 'REVOCATION_LIST_MALFORMED'
   | 'PEER_CERTIFICATE_MISSING'
   | 'TLS_SESSION_RESUMED'
   | 'TLS_CONNECT_FAILED'
@@ -41,7 +51,10 @@ export type SpiffeErrorCode =
   | 'WORKLOAD_API_INVALID_RESPONSE'
   | 'SOURCE_NOT_READY'
   | 'SOURCE_CLOSED'
-  | 'SVID_WITHDRAWN';
+  | 'SVID_WITHDRAWN'
+  // the fallback for machines without an agent
+  | 'FALLBACK_REFUSED'
+  | 'FALLBACK_INVALID';
 
 /** Wrong SPIFFE data, a peer that is refused, or an agent that fails. Never holds a token or a key. */
 export class SpiffeError extends NeuralHiveError<SpiffeErrorCode> {}

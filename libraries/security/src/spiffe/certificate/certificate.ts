@@ -5,6 +5,8 @@ import { type CertificateExtensions, parseExtensions } from './extensions.ts';
 /** The parts of an X.509 certificate that path validation needs. */
 export interface Certificate extends CertificateExtensions {
   readonly der: Uint8Array;
+  /** Hexadecimal. */
+  readonly serialNumber: string;
   /** The signed part. */
   readonly tbs: Uint8Array;
   /** The DER of the algorithm that signed it. */
@@ -51,7 +53,7 @@ function readCertificate(der: Uint8Array): Certificate {
   const version = tbs.enter(contextTag(0, 'constructed'), 'version');
   if (version.smallInteger('version') !== 2) throw malformed('is not X.509 version 3');
   version.finish('version');
-  tbs.integer('serialNumber');
+  const serialNumber = Buffer.from(tbs.integer('serialNumber')).toString('hex');
   const inner = tbs.expect(TAG.sequence, 'signature').raw;
   // RFC 5280, 4.1.1.2: the signed and the unsigned field are the same.
   if (Buffer.compare(inner, signatureAlgorithm) !== 0) throw malformed('names two signature algorithms');
@@ -70,6 +72,7 @@ function readCertificate(der: Uint8Array): Certificate {
   if (signature.unusedBits !== 0) throw malformed('has a signature that is not whole bytes');
   return {
     der,
+    serialNumber,
     tbs: signed.raw,
     signatureAlgorithm,
     signature: signature.bytes,

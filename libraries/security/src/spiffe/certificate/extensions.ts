@@ -1,5 +1,6 @@
 import { contextTag, DerReader, decodeIa5, TAG } from '../../encoding/index.ts';
 import { SpiffeError } from '../spiffe-error.ts';
+import { type NameConstraints, readNameConstraints } from './name-constraints.ts';
 
 const OID = {
   keyUsage: '2.5.29.15',
@@ -24,7 +25,9 @@ export interface CertificateExtensions {
   readonly extendedKeyUsage: readonly string[] | undefined;
   /** Every name of the kind `uniformResourceIdentifier` in the subject alternative name. */
   readonly uriNames: readonly string[];
-  readonly hasNameConstraints: boolean;
+  /** Numbers of the kinds of GeneralName in the subject alternative name. */
+  readonly nameKinds: readonly number[];
+  readonly nameConstraints: NameConstraints | undefined;
   /** OIDs of critical extensions that this library does not process. */
   readonly unknownCritical: readonly string[];
 }
@@ -55,8 +58,8 @@ export function parseExtensions(field: DerReader | undefined): CertificateExtens
     basicConstraints: read(found.get(OID.basicConstraints), readBasicConstraints),
     keyUsage: keyUsage && { critical: keyUsage.critical, ...readKeyUsage(new DerReader(keyUsage.value)) },
     extendedKeyUsage: read(found.get(OID.extendedKeyUsage), readExtendedKeyUsage),
-    uriNames: read(found.get(OID.subjectAltName), readUriNames) ?? [],
-    hasNameConstraints: found.has(OID.nameConstraints),
+    ...(read(found.get(OID.subjectAltName), readNames) ?? { uriNames: [], nameKinds: [] }),
+    nameConstraints: read(found.get(OID.nameConstraints), readNameConstraints),
     unknownCritical: [...found].filter(([oid, { critical }]) => critical && !processed.has(oid)).map(([oid]) => oid),
   };
 }
@@ -111,19 +114,21 @@ function readExtendedKeyUsage(outside: DerReader): string[] {
 }
 
 /** All names are walked, so that no name after a malformed one is overlooked. */
-function readUriNames(outside: DerReader): string[] {
+function readNames(outside: DerReader): Pick<CertificateExtensions, 'uriNames' | 'nameKinds'> {
   const names = outside.sequence('subjectAltName');
   outside.finish('subjectAltName');
-  const uris: string[] = [];
+  const uriNames: string[] = [];
+  const kinds = new Set<number>();
   const uriTag = contextTag(6, 'primitive');
   if (names.done) throw malformed('has an empty subject alternative name');
   while (!names.done) {
     const name = names.read('GeneralName');
     if (name.tag < 0x80 || name.tag >= 0xc0) throw malformed('has a malformed subject alternative name');
     if (name.tag === (uriTag | 0x20)) throw malformed('has a malformed URI name');
-    if (name.tag === uriTag) uris.push(decodeIa5(name.content));
+    kinds.add(name.tag & 0x1f);
+    if (name.tag === uriTag) uriNames.push(decodeIa5(name.content));
   }
-  return uris;
+  return { uriNames, nameKinds: [...kinds] };
 }
 
 function malformed(rule: string): SpiffeError {

@@ -1,5 +1,6 @@
 import { messageOf } from '../../common/index.ts';
 import type { Certificate } from './certificate.ts';
+import { constraintProblem } from './name-constraints.ts';
 import { isSignedBy } from './signature.ts';
 
 /** Signatures checked for one chain before it is given up; certificates that issue each other cannot cost more. */
@@ -72,7 +73,7 @@ class PathSearch {
     if (limit !== undefined && below > limit) return 'an issuer allows fewer intermediates';
     try {
       assertIssuer(issuer, kind);
-      return undefined;
+      return constraintProblem(issuer, path);
     } catch (error) {
       return messageOf(error);
     }

@@ -27,6 +27,8 @@ export function assertLeaf(leaf: Certificate): SpiffeId {
   if (purposes !== undefined && !(purposes.includes(SERVER_AUTH) && purposes.includes(CLIENT_AUTH))) {
     throw invalid('is not for both server and client authentication');
   }
+  // RFC 5280, 4.2.1.10: only an authority has name constraints.
+  if (leaf.nameConstraints !== undefined) throw invalid('has name constraints without being an authority');
   assertProcessed(leaf);
   return id;
 }
@@ -52,7 +54,6 @@ export function assertIssuer(issuer: Certificate, trustDomain: TrustDomain, kind
 function assertProcessed(certificate: Certificate): void {
   const [oid] = certificate.unknownCritical;
   if (oid !== undefined) throw invalid(`has the unknown critical extension ${oid} in its chain`);
-  if (certificate.hasNameConstraints) throw invalid('has name constraints in its chain, which are not supported');
 }
 
 function invalid(rule: string): SpiffeError {

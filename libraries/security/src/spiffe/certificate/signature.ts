@@ -36,14 +36,23 @@ export function certificatePublicKey(certificate: Certificate): KeyObject {
   }
 }
 
-/** Whether the key of `issuer` made the signature of `certificate`. */
-export function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
-  const oid = new DerReader(certificate.signatureAlgorithm).sequence('signatureAlgorithm').oid('algorithm');
+/** What an issuer signs: certificates and revocation lists. */
+export interface SignedStructure {
+  /** The signed part. */
+  readonly tbs: Uint8Array;
+  /** The DER of the algorithm that signed it. */
+  readonly signatureAlgorithm: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Whether the key of `issuer` made the signature. */
+export function isSignedBy(signed: SignedStructure, issuer: Certificate): boolean {
+  const oid = new DerReader(signed.signatureAlgorithm).sequence('signatureAlgorithm').oid('algorithm');
   const algorithm = ALGORITHMS[oid];
   if (algorithm === undefined) return false;
   const key = certificatePublicKey(issuer);
   if (key.asymmetricKeyType !== algorithm.keyType) return false;
   const bits = key.asymmetricKeyDetails?.modulusLength;
   if (bits !== undefined && (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS)) return false;
-  return verify(algorithm.hash, certificate.tbs, key, certificate.signature);
+  return verify(algorithm.hash, signed.tbs, key, signed.signature);
 }

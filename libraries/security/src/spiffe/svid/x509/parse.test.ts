@@ -55,7 +55,7 @@ describe('parseX509Svid', () => {
       'CERTIFICATE_MALFORMED',
     ],
     [
-      'an authority as its leaf',
+      'X-07: an authority as its leaf',
       { certificates: Buffer.concat(issued.certificates.slice(1)), privateKey },
       'X509_SVID_INVALID',
     ],

@@ -38,89 +38,138 @@ const USAGE = keyUsage(['digitalSignature']);
 const withExtensions = (...extensions: Uint8Array[]): Partial<X509SvidRequest> => ({ template: { extensions } });
 
 describe('verifyX509Svid', () => {
-  test('accepts a leaf of its own trust domain, and of a federated one', () => {
+  test('W-08, ID-13: a leaf of the own trust domain and one of a federated one are accepted alike', () => {
     expect(verifyX509Svid(issue(), bundles).id.toString()).toBe(ID);
     const visitor = issue({ id: 'spiffe://foreign.org/b' }, foreign);
     expect(verifyX509Svid(visitor, bundles).id.trustDomain.name).toBe('foreign.org');
   });
 
   test.each([
-    ['further names of other kinds', { dnsNames: ['a.example.org', 'spiffe://not.an/id'] }],
-    ['no extended key usage', withExtensions(SAN, USAGE)],
-    ['no basic constraints', withExtensions(SAN, USAGE, extendedKeyUsage(['serverAuth', 'clientAuth']))],
     [
-      'an empty subject',
+      'X-02: a leaf with further names of other kinds is accepted',
+      { dnsNames: ['a.example.org', 'spiffe://not.an/id'] },
+    ],
+    ['X-11: a leaf with no extended key usage is accepted', withExtensions(SAN, USAGE)],
+    [
+      'X-08: a leaf with no basic constraints is accepted',
+      withExtensions(SAN, USAGE, extendedKeyUsage(['serverAuth', 'clientAuth'])),
+    ],
+    [
+      'X-04: a leaf with an empty subject is accepted',
       { template: { subject: derSequence(), extensions: [subjectAltName({ uris: [ID] }, true), USAGE] } },
     ],
-    ['an unknown extension that is not critical', withExtensions(SAN, USAGE, extension('1.2.3.4', derSequence()))],
-    ['a life past 2049', { ttlSeconds: 40 * 365 * 86_400 }],
-    ['an RSA key', { keyType: 'rsa-2048' }],
-  ] as const)('accepts a leaf with %s', (_name, request) => {
+    [
+      'X-13: a leaf with an unknown extension that is not critical is accepted',
+      withExtensions(SAN, USAGE, extension('1.2.3.4', derSequence())),
+    ],
+    ['a leaf with a life past 2049 is accepted', { ttlSeconds: 40 * 365 * 86_400 }],
+    ['a leaf with an RSA key is accepted', { keyType: 'rsa-2048' }],
+  ] as const)('%s', (_name, request) => {
     expect(verifyX509Svid(issue(request), bundles).id.toString()).toBe(ID);
   });
 
   test.each([
     [
-      'two URI names',
+      'X-01: a leaf with two URI names is refused',
       withExtensions(subjectAltName({ uris: [ID, 'https://example.org'] }, false), USAGE),
       'X509_SVID_INVALID',
     ],
-    ['the same URI name twice', withExtensions(subjectAltName({ uris: [ID, ID] }, false), USAGE), 'X509_SVID_INVALID'],
-    ['no URI name', withExtensions(subjectAltName({ dnsNames: [ID] }, false), USAGE), 'X509_SVID_INVALID'],
     [
-      'a URI inside a DNS name',
+      'X-01: a leaf with the same URI name twice is refused',
+      withExtensions(subjectAltName({ uris: [ID, ID] }, false), USAGE),
+      'X509_SVID_INVALID',
+    ],
+    [
+      'X-01: a leaf with no URI name is refused',
+      withExtensions(subjectAltName({ dnsNames: [ID] }, false), USAGE),
+      'X509_SVID_INVALID',
+    ],
+    [
+      'X-01: a leaf with a URI inside a DNS name is refused',
       withExtensions(subjectAltName({ dnsNames: [`x, URI:${ID}`] }, false), USAGE),
       'X509_SVID_INVALID',
     ],
     [
-      'the ID in its subject only',
+      'X-01: a leaf with the ID in its subject only is refused',
       { template: { subject: distinguishedName({ commonName: ID }), extensions: [USAGE] } },
       'X509_SVID_INVALID',
     ],
-    ['an ID without a path', { id: 'spiffe://example.org' }, 'X509_SVID_INVALID'],
-    ['an ID with a slash as its path', { id: 'spiffe://example.org/' }, 'SPIFFE_ID_INVALID'],
-    ['an ID of another scheme', { id: 'https://example.org/a' }, 'SPIFFE_ID_INVALID'],
-    ['an upper-case trust domain', { id: 'spiffe://EXAMPLE.org/a' }, 'TRUST_DOMAIN_INVALID'],
-    ['an ID with a relative path', { id: 'spiffe://example.org/x/../a' }, 'SPIFFE_ID_INVALID'],
-    ['an oversized ID', { id: `${ID}${'a'.repeat(2048)}` }, 'SPIFFE_ID_INVALID'],
-    ['cA', withExtensions(SAN, USAGE, basicConstraints(true)), 'X509_SVID_INVALID'],
+    ['X-03: a leaf with an ID without a path is refused', { id: 'spiffe://example.org' }, 'X509_SVID_INVALID'],
     [
-      'the right to sign certificates',
+      'X-03: a leaf with an ID with a slash as its path is refused',
+      { id: 'spiffe://example.org/' },
+      'SPIFFE_ID_INVALID',
+    ],
+    ['X-14: a leaf with an ID of another scheme is refused', { id: 'https://example.org/a' }, 'SPIFFE_ID_INVALID'],
+    ['a leaf with an upper-case trust domain is refused', { id: 'spiffe://EXAMPLE.org/a' }, 'TRUST_DOMAIN_INVALID'],
+    ['a leaf with an ID with a relative path is refused', { id: 'spiffe://example.org/x/../a' }, 'SPIFFE_ID_INVALID'],
+    ['a leaf with an oversized ID is refused', { id: `${ID}${'a'.repeat(2048)}` }, 'SPIFFE_ID_INVALID'],
+    ['X-08: a leaf with cA is refused', withExtensions(SAN, USAGE, basicConstraints(true)), 'X509_SVID_INVALID'],
+    [
+      'X-09: a leaf with the right to sign certificates is refused',
       withExtensions(SAN, keyUsage(['digitalSignature', 'keyCertSign'])),
       'X509_SVID_INVALID',
     ],
     [
-      'the right to sign revocation lists',
+      'X-09: a leaf with the right to sign revocation lists is refused',
       withExtensions(SAN, keyUsage(['digitalSignature', 'cRLSign'])),
       'X509_SVID_INVALID',
     ],
-    ['no key usage', withExtensions(SAN), 'X509_SVID_INVALID'],
+    ['X-10: a leaf with no key usage is refused', withExtensions(SAN), 'X509_SVID_INVALID'],
     [
-      'a key usage that is not critical',
+      'X-10: a leaf with a key usage that is not critical is refused',
       withExtensions(SAN, keyUsage(['digitalSignature'], false)),
       'X509_SVID_INVALID',
     ],
-    ['no digital signature', withExtensions(SAN, keyUsage(['keyEncipherment'])), 'X509_SVID_INVALID'],
-    ['an empty key usage', withExtensions(SAN, keyUsage([])), 'CERTIFICATE_MALFORMED'],
-    ['server authentication only', withExtensions(SAN, USAGE, extendedKeyUsage(['serverAuth'])), 'X509_SVID_INVALID'],
-    ['client authentication only', withExtensions(SAN, USAGE, extendedKeyUsage(['clientAuth'])), 'X509_SVID_INVALID'],
     [
-      'an unknown critical extension',
+      'X-10: a leaf with no digital signature is refused',
+      withExtensions(SAN, keyUsage(['keyEncipherment'])),
+      'X509_SVID_INVALID',
+    ],
+    ['X-10: a leaf with an empty key usage is refused', withExtensions(SAN, keyUsage([])), 'CERTIFICATE_MALFORMED'],
+    [
+      'X-11: a leaf with server authentication only is refused',
+      withExtensions(SAN, USAGE, extendedKeyUsage(['serverAuth'])),
+      'X509_SVID_INVALID',
+    ],
+    [
+      'X-11: a leaf with client authentication only is refused',
+      withExtensions(SAN, USAGE, extendedKeyUsage(['clientAuth'])),
+      'X509_SVID_INVALID',
+    ],
+    [
+      'X-13: a leaf with an unknown critical extension is refused',
       withExtensions(SAN, USAGE, extension('1.2.3.4', derSequence(), true)),
       'X509_SVID_INVALID',
     ],
-    ['an extension twice', withExtensions(SAN, SAN, USAGE), 'CERTIFICATE_MALFORMED'],
+    ['X-13: a leaf with an extension twice is refused', withExtensions(SAN, SAN, USAGE), 'CERTIFICATE_MALFORMED'],
     [
-      'basic constraints that do not parse',
+      'X-13: a leaf with basic constraints that do not parse is refused',
       withExtensions(SAN, USAGE, extension('2.5.29.19', Uint8Array.of(4, 0))),
       'CERTIFICATE_MALFORMED',
     ],
-    ['no extensions', withExtensions(), 'X509_SVID_INVALID'],
-    ['a trust domain without a bundle', { id: 'spiffe://unknown.org/a' }, 'BUNDLE_NOT_FOUND'],
-    ['a trust domain whose authority did not sign it', { id: 'spiffe://foreign.org/a' }, 'X509_SVID_UNTRUSTED'],
-    ['an end in the past', { ttlSeconds: -10, notBeforeMs: Date.now() - 60_000 }, 'X509_SVID_EXPIRED'],
-    ['a beginning in the future', { notBeforeMs: Date.now() + 30_000 }, 'X509_SVID_NOT_YET_VALID'],
-  ] as const)('refuses a leaf with %s', (_name, request, expected) => {
+    ['a leaf with no extensions is refused', withExtensions(), 'X509_SVID_INVALID'],
+    [
+      'W-08: a leaf with a trust domain without a bundle is refused',
+      { id: 'spiffe://unknown.org/a' },
+      'BUNDLE_NOT_FOUND',
+    ],
+    [
+      'ID-13: a leaf with a trust domain whose authority did not sign it is refused',
+      { id: 'spiffe://foreign.org/a' },
+      'X509_SVID_UNTRUSTED',
+    ],
+    [
+      'X-13: a leaf with an end in the past is refused',
+      { ttlSeconds: -10, notBeforeMs: Date.now() - 60_000 },
+      'X509_SVID_EXPIRED',
+    ],
+    [
+      'X-13: a leaf with a beginning in the future is refused',
+      { notBeforeMs: Date.now() + 30_000 },
+      'X509_SVID_NOT_YET_VALID',
+    ],
+  ] as const)('%s', (_name, request, expected) => {
     expect(verifyX509Svid(issue(), bundles).id.toString()).toBe(ID);
     expect(() => verifyX509Svid(issue(request as Partial<X509SvidRequest>), bundles)).toThrow(code(expected));
   });
@@ -132,13 +181,13 @@ describe('verifyX509Svid', () => {
     expect(() => verifyX509Svid(chain, bundles, { nowMs: expiresAtMs + 1 })).toThrow(code('X509_SVID_EXPIRED'));
   });
 
-  test('refuses an authority that shows its own certificate', () => {
+  test('X-07: an authority that shows its own certificate is refused', () => {
     expect(() => verifyX509Svid(root.bundle().authorities, bundles)).toThrow(code('X509_SVID_INVALID'));
     const middle = root.issueIntermediate({ commonName: 'middle', ttlSeconds: 60 });
     expect(() => verifyX509Svid(issue({}, middle).slice(1), bundles)).toThrow(code('X509_SVID_INVALID'));
   });
 
-  test('refuses a changed bit anywhere in the leaf', () => {
+  test('ID-13, X-13: a changed bit anywhere in the leaf is refused', () => {
     const [leaf = new Uint8Array()] = issue();
     verifyX509Svid([leaf], bundles);
     fc.assert(
@@ -172,7 +221,7 @@ describe('the path of verifyX509Svid', () => {
     root.issueIntermediate({ commonName: 'below', ttlSeconds: 600, template });
   const CA_USAGE = keyUsage(['keyCertSign']);
 
-  test('leads through intermediates in any order, past certificates that do not belong to it', () => {
+  test('X-13: the path leads through intermediates in any order, past certificates that do not belong to it', () => {
     const upper = root.issueIntermediate({ commonName: 'upper', ttlSeconds: 600, pathLength: 1 });
     const lower = upper.issueIntermediate({ commonName: 'lower', ttlSeconds: 600 });
     const [leaf = new Uint8Array(), ...middle] = issue({}, lower);
@@ -182,19 +231,19 @@ describe('the path of verifyX509Svid', () => {
     expect(() => verifyX509Svid([leaf, ...middle.slice(1)], bundles)).toThrow(code('X509_SVID_UNTRUSTED'));
   });
 
-  test('never uses an authority that the peer brings along', () => {
+  test('ID-13: an authority that the peer brings along is never used', () => {
     const imposter = CertificateAuthority.create('example.org', { commonName: 'example.org authority' });
     const chain = [...issue({}, imposter), ...imposter.bundle().authorities];
     expect(verifyX509Svid(chain, sourceOf(imposter.bundle())).id.toString()).toBe(ID);
     expect(() => verifyX509Svid(chain, bundles)).toThrow(code('X509_SVID_UNTRUSTED'));
   });
 
-  test('keeps trust domains apart: a bundle under a wrong name counts for nothing', () => {
+  test('W-08, ID-13: trust domains are kept apart, and a bundle under a wrong name counts for nothing', () => {
     const mixed = { getX509Bundle: () => foreign.bundle() };
     expect(() => verifyX509Svid(issue({}, foreign), mixed)).toThrow(code('BUNDLE_NOT_FOUND'));
   });
 
-  test('takes any of several authorities of the bundle, and none of an empty one', () => {
+  test('X-17: any of several authorities of the bundle is taken, and none of an empty one', () => {
     const next = CertificateAuthority.create('example.org');
     const both = {
       trustDomain: root.trustDomain,
@@ -206,7 +255,7 @@ describe('the path of verifyX509Svid', () => {
     expect(() => verifyX509Svid(issue(), sourceOf(empty))).toThrow(code('X509_SVID_UNTRUSTED'));
   });
 
-  test('respects the path length', () => {
+  test('X-05, X-13: the path length of an authority is respected', () => {
     const short = root.issueIntermediate({ commonName: 'short', ttlSeconds: 600, pathLength: 0 });
     expect(verifyX509Svid(issue({}, short), bundles).chain).toHaveLength(3);
     const tooDeep = short.issueIntermediate({ commonName: 'deep', ttlSeconds: 600 });
@@ -214,33 +263,35 @@ describe('the path of verifyX509Svid', () => {
   });
 
   test.each([
-    ['is no authority', { extensions: [basicConstraints(false), CA_USAGE] }],
-    ['has no basic constraints', { extensions: [CA_USAGE] }],
-    ['may not sign certificates', { extensions: [basicConstraints(true), keyUsage(['digitalSignature', 'cRLSign'])] }],
-    ['has no key usage', { extensions: [basicConstraints(true)] }],
-    ['has an ID with a path', { extensions: [basicConstraints(true), CA_USAGE, SAN] }],
+    ['X-05: an intermediate that is no authority is refused', { extensions: [basicConstraints(false), CA_USAGE] }],
+    ['X-05: an intermediate that has no basic constraints is refused', { extensions: [CA_USAGE] }],
     [
-      'has an ID of another trust domain',
+      'X-05: an intermediate that may not sign certificates is refused',
+      { extensions: [basicConstraints(true), keyUsage(['digitalSignature', 'cRLSign'])] },
+    ],
+    ['X-05: an intermediate that has no key usage is refused', { extensions: [basicConstraints(true)] }],
+    [
+      'X-06, ID-14: an intermediate that has an ID with a path is refused',
+      { extensions: [basicConstraints(true), CA_USAGE, SAN] },
+    ],
+    [
+      'X-06, ID-14: an intermediate that has an ID of another trust domain is refused',
       { extensions: [basicConstraints(true), CA_USAGE, subjectAltName({ uris: ['spiffe://foreign.org'] }, false)] },
     ],
     [
-      'has an unknown critical extension',
+      'X-13: an intermediate that has an unknown critical extension is refused',
       { extensions: [basicConstraints(true), CA_USAGE, extension('1.2.3.4', derSequence(), true)] },
     ],
-    [
-      'has name constraints',
-      { extensions: [basicConstraints(true), CA_USAGE, extension('2.5.29.30', derSequence(), true)] },
-    ],
-    ['has expired', { notAfterMs: Date.now() - 1000 }],
-    ['is not valid yet', { notBeforeMs: Date.now() + 60_000 }],
-  ])('refuses an intermediate that %s', (_name, template: Partial<CertificateTemplate>) => {
+    ['X-13: an intermediate that has expired is refused', { notAfterMs: Date.now() - 1000 }],
+    ['X-13: an intermediate that is not valid yet is refused', { notBeforeMs: Date.now() + 60_000 }],
+  ])('%s', (_name, template: Partial<CertificateTemplate>) => {
     expect(
       verifyX509Svid(issue({}, below({ extensions: [basicConstraints(true), CA_USAGE] })), bundles).chain,
     ).toHaveLength(3);
     expect(() => verifyX509Svid(issue({}, below(template)), bundles)).toThrow(code('X509_SVID_UNTRUSTED'));
   });
 
-  test('does not let a workload issue for others', () => {
+  test('X-07, X-09: a workload cannot issue for others', () => {
     const { certificates, privateKey } = root.issueX509Svid({ id: ID, ttlSeconds: 60 });
     const rogue = CertificateAuthority.import({
       ...root.export(),
