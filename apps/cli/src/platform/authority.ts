@@ -73,17 +73,18 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
     name: 'dev-authority',
     program: join(programs.root, 'libraries/dev-authority/dist/main.js'),
     args: [configFile],
-    env: { ...options.marker },
+    // It refuses to run in production, and is told when somebody tries.
+    env: { ...options.marker, ...(process.env.NODE_ENV === undefined ? {} : { NODE_ENV: process.env.NODE_ENV }) },
     cwd: home.authority,
     node: programs.node,
     logFile: join(home.logs, 'dev-authority.log'),
     ...(own === undefined ? {} : { uid: own }),
   };
-  const process = await SupervisedProcess.start(spec, options.onRestart);
+  const supervised = await SupervisedProcess.start(spec, options.onRestart);
   copyFileSync(join(home.authority, 'ca.pem'), home.caFile);
   chmodSync(home.caFile, 0o644);
   return {
-    process,
+    process: supervised,
     address: `https://127.0.0.1:${port}`,
     rootToken: new Secret(readFileSync(join(home.authority, 'root-token'), 'utf8').trim()),
     auditFile: join(home.authority, 'audit.log'),
