@@ -22,9 +22,9 @@ const MAX_JSON_DEPTH = 16;
  * Takes a compact JWS apart (JWT-SVID, 1 and 5.1: the JSON serialisation is refused) and applies the rules that need
  * no key, cheapest first.
  * @throws SpiffeError `JWT_TOO_LARGE`, `JWT_MALFORMED`, `JWT_ALGORITHM_REFUSED`, `JWT_CRITICAL_HEADER_REFUSED`,
- * `JWT_TYPE_REFUSED`, `JWT_SUBJECT_INVALID`
+ * `JWT_TYPE_REFUSED`, `JWT_HEADER_REFUSED`, `JWT_SUBJECT_INVALID`
  */
-export function readCompactJwt(token: string): UnverifiedJwt {
+export function readCompactJwt(token: string, options: { readonly strictHeaders?: boolean } = {}): UnverifiedJwt {
   if (token.length > MAX_TOKEN_CHARACTERS) {
     throw new SpiffeError('JWT_TOO_LARGE', `A JWT-SVID may have at most ${MAX_TOKEN_CHARACTERS} characters`);
   }
@@ -32,7 +32,7 @@ export function readCompactJwt(token: string): UnverifiedJwt {
   if (header === undefined || payload === undefined || !signature || extra !== undefined) {
     throw malformed('does not have three parts');
   }
-  const { algorithm, kid } = assertHeader(readObject(header, 'header'));
+  const { algorithm, kid } = assertHeader(readObject(header, 'header'), options);
   const claims = readObject(payload, 'payload');
   return {
     algorithm,
@@ -44,11 +44,17 @@ export function readCompactJwt(token: string): UnverifiedJwt {
   };
 }
 
+/** JWT-SVID, 2: nothing else is issued. */
+const ISSUED_HEADERS = new Set(['alg', 'kid', 'typ']);
+
 /**
- * Header members other than these are ignored: a key or an address that the token itself brings (`jwk`, `jku`, `x5c`)
+ * Header members other than these are ignored, or refused with `strictHeaders`: a key or an address that the token itself brings (`jwk`, `jku`, `x5c`)
  * is never used.
  */
-function assertHeader(header: JsonObject): { algorithm: string; kid: string | undefined } {
+function assertHeader(
+  header: JsonObject,
+  { strictHeaders }: { readonly strictHeaders?: boolean },
+): { algorithm: string; kid: string | undefined } {
   const { alg, crit, typ, kid } = header;
   if (!isJwtAlgorithm(alg)) throw new SpiffeError('JWT_ALGORITHM_REFUSED', 'The algorithm is none of the nine allowed');
   // RFC 7515, 4.1.11: no extension is understood here, so any critical one refuses the token.
@@ -56,6 +62,9 @@ function assertHeader(header: JsonObject): { algorithm: string; kid: string | un
   // JWT-SVID, 2.3; this also keeps WIT-SVIDs out.
   if (typ !== undefined && typ !== 'JWT' && typ !== 'JOSE') {
     throw new SpiffeError('JWT_TYPE_REFUSED', 'The type of the token is neither JWT nor JOSE');
+  }
+  if (strictHeaders && Object.keys(header).some((name) => !ISSUED_HEADERS.has(name))) {
+    throw new SpiffeError('JWT_HEADER_REFUSED', 'The token has a header other than alg, kid and typ');
   }
   if (kid !== undefined && (typeof kid !== 'string' || kid === '')) throw malformed('has a key id that is no text');
   return { algorithm: alg, kid };

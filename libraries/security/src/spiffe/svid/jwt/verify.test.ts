@@ -73,17 +73,20 @@ describe('verifyJwtSvid accepts', () => {
   });
 
   test.each([
-    ['without kid', signer.sign(claims, { kid: undefined })],
-    ['without typ', signer.sign(claims, { typ: undefined })],
-    ['with typ JOSE', signer.sign(claims, { typ: 'JOSE' })],
-    ['with a header that it does not know', signer.sign(claims, { cty: 'x' })],
-    ['with one audience as a text', signer.sign({ ...claims, aud: 'me' })],
-    ['with several audiences', signer.sign({ ...claims, aud: ['you', 'me'] })],
-    ['with claims that it does not know', signer.sign({ ...claims, roles: ['x'] })],
-    ['without iat', signer.sign({ ...claims, iat: undefined })],
-    ['with an iat in the future', signer.sign({ ...claims, iat: now + 3600 })],
-    ['with a fraction in exp', signer.sign({ ...claims, exp: now + 0.5 })],
-  ])('a token %s', (_name, token) => {
+    ['J-04: a token without kid is accepted', signer.sign(claims, { kid: undefined })],
+    ['J-05: a token without typ is accepted', signer.sign(claims, { typ: undefined })],
+    ['J-05: a token with typ JOSE is accepted', signer.sign(claims, { typ: 'JOSE' })],
+    ['J-02: a token with a header that nobody knows is accepted', signer.sign(claims, { cty: 'x' })],
+    ['J-08: a token with one audience as a text is accepted', signer.sign({ ...claims, aud: 'me' })],
+    [
+      'J-18: a token with several audiences is accepted when one of them is the verifier',
+      signer.sign({ ...claims, aud: ['you', 'me'] }),
+    ],
+    ['J-12: claims that nobody knows are kept and ignored', signer.sign({ ...claims, roles: ['x'] })],
+    ['J-10: a token without iat is accepted', signer.sign({ ...claims, iat: undefined })],
+    ['J-10: an iat in the future alone is no reason to refuse', signer.sign({ ...claims, iat: now + 3600 })],
+    ['J-09: a fraction in exp is accepted', signer.sign({ ...claims, exp: now + 0.5 })],
+  ])('%s', (_name, token) => {
     expect(verify(token).id.toString()).toBe(ID);
   });
 
@@ -113,7 +116,7 @@ describe('verifyJwtSvid and jose agree on', () => {
     ['ES384', ecKey('P-384')],
     ['ES512', ecKey('P-521')],
     ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'].map((alg) => [alg, rsaKeys] as const),
-  ] as const)('%s', async (alg, keys) => {
+  ] as const)('J-03, J-11: %s with the key it goes with and no other', async (alg, keys) => {
     const domain = TrustDomain.parse('example.org');
     const source = sourceOf({ trustDomain: domain, keys: [{ kid: 'k', publicKey: keys.publicKey }] });
     const token = await new SignJWT(claims).setProtectedHeader({ alg, kid: 'k', typ: 'JWT' }).sign(keys.privateKey);
@@ -127,7 +130,7 @@ describe('verifyJwtSvid and jose agree on', () => {
     expect(codeOf(() => verify(token, { bundles: wrong }))).toBe('JWT_SIGNATURE_INVALID');
   });
 
-  test('what the authority mints', async () => {
+  test('J-02, J-03: what the authority mints', async () => {
     for (const jwtAlgorithm of ['ES256', 'RS256'] as const) {
       const authority = CertificateAuthority.create('example.org', { jwtAlgorithm });
       const token = authority.issueJwtSvid({ id: ID, audience: 'me', ttlSeconds: 60 });
@@ -157,11 +160,11 @@ describe('an attack is refused:', () => {
   const attacks: readonly (readonly [string, string, string])[] = [
     // The form.
     ['an empty token', '', 'JWT_MALFORMED'],
-    ['two parts', `${goodHeader}.${goodPayload}`, 'JWT_MALFORMED'],
-    ['four parts', `${good}.x`, 'JWT_MALFORMED'],
-    ['an empty signature', `${goodHeader}.${goodPayload}.`, 'JWT_MALFORMED'],
+    ['J-01: a token of two parts is refused', `${goodHeader}.${goodPayload}`, 'JWT_MALFORMED'],
+    ['J-01: a token of four parts is refused', `${good}.x`, 'JWT_MALFORMED'],
+    ['J-01: a token with an empty signature is refused', `${goodHeader}.${goodPayload}.`, 'JWT_MALFORMED'],
     [
-      'the JSON serialisation',
+      'J-01: a token in the JSON serialisation is refused',
       json({ protected: goodHeader, payload: goodPayload, signature: goodSignature }),
       'JWT_MALFORMED',
     ],
@@ -192,49 +195,69 @@ describe('an attack is refused:', () => {
     ['a kid that is a number', signer.sign(claims, { kid: 7 }), 'JWT_MALFORMED'],
     ['an oversized token', signer.sign(big), 'JWT_TOO_LARGE'],
     // The header.
-    ['alg none', `${encodeBase64Url(json({ alg: 'none' }))}.${goodPayload}.AA`, 'JWT_ALGORITHM_REFUSED'],
-    ['alg NONE', signer.sign(claims, { alg: 'NONE' }), 'JWT_ALGORITHM_REFUSED'],
-    ['no alg', signer.sign(claims, { alg: undefined }), 'JWT_ALGORITHM_REFUSED'],
-    ['alg in a list', signer.sign(claims, { alg: ['ES256'] }), 'JWT_ALGORITHM_REFUSED'],
-    ['alg in lower case', signer.sign(claims, { alg: 'es256' }), 'JWT_ALGORITHM_REFUSED'],
-    ['alg named like a built-in', signer.sign(claims, { alg: 'constructor' }), 'JWT_ALGORITHM_REFUSED'],
-    ['HS256 with the public key', hmac(publicPem), 'JWT_ALGORITHM_REFUSED'],
-    ['HS256 with an empty key', hmac(Buffer.alloc(1)), 'JWT_ALGORITHM_REFUSED'],
-    ['EdDSA', signer.sign(claims, { alg: 'EdDSA' }), 'JWT_ALGORITHM_REFUSED'],
-    ['ES256K', signer.sign(claims, { alg: 'ES256K' }), 'JWT_ALGORITHM_REFUSED'],
-    ['crit', signer.sign(claims, { crit: ['exp'] }), 'JWT_CRITICAL_HEADER_REFUSED'],
-    ['an unencoded payload', signer.sign(claims, { b64: false, crit: ['b64'] }), 'JWT_CRITICAL_HEADER_REFUSED'],
-    ['an empty crit', signer.sign(claims, { crit: [] }), 'JWT_CRITICAL_HEADER_REFUSED'],
-    ['a WIT-SVID', signer.sign(claims, { typ: 'wit+jwt' }), 'JWT_TYPE_REFUSED'],
-    ['an access token', signer.sign(claims, { typ: 'at+jwt' }), 'JWT_TYPE_REFUSED'],
-    ['a typ that is no text', signer.sign(claims, { typ: null }), 'JWT_TYPE_REFUSED'],
+    [
+      'J-03: alg none is refused',
+      `${encodeBase64Url(json({ alg: 'none' }))}.${goodPayload}.AA`,
+      'JWT_ALGORITHM_REFUSED',
+    ],
+    ['J-03: alg NONE is refused', signer.sign(claims, { alg: 'NONE' }), 'JWT_ALGORITHM_REFUSED'],
+    ['J-03: no alg is refused', signer.sign(claims, { alg: undefined }), 'JWT_ALGORITHM_REFUSED'],
+    ['J-03: alg in a list is refused', signer.sign(claims, { alg: ['ES256'] }), 'JWT_ALGORITHM_REFUSED'],
+    ['J-03: alg in lower case is refused', signer.sign(claims, { alg: 'es256' }), 'JWT_ALGORITHM_REFUSED'],
+    [
+      'J-03: alg named like a built-in is refused',
+      signer.sign(claims, { alg: 'constructor' }),
+      'JWT_ALGORITHM_REFUSED',
+    ],
+    ['J-03: HS256 with the public key is refused', hmac(publicPem), 'JWT_ALGORITHM_REFUSED'],
+    ['J-03: HS256 with an empty key is refused', hmac(Buffer.alloc(1)), 'JWT_ALGORITHM_REFUSED'],
+    ['J-03: EdDSA is refused', signer.sign(claims, { alg: 'EdDSA' }), 'JWT_ALGORITHM_REFUSED'],
+    ['J-03: ES256K is refused', signer.sign(claims, { alg: 'ES256K' }), 'JWT_ALGORITHM_REFUSED'],
+    ['J-02: crit is refused', signer.sign(claims, { crit: ['exp'] }), 'JWT_CRITICAL_HEADER_REFUSED'],
+    [
+      'J-02: an unencoded payload is refused',
+      signer.sign(claims, { b64: false, crit: ['b64'] }),
+      'JWT_CRITICAL_HEADER_REFUSED',
+    ],
+    ['J-02: an empty crit is refused', signer.sign(claims, { crit: [] }), 'JWT_CRITICAL_HEADER_REFUSED'],
+    ['J-05: a WIT-SVID is refused', signer.sign(claims, { typ: 'wit+jwt' }), 'JWT_TYPE_REFUSED'],
+    ['J-05: an access token is refused', signer.sign(claims, { typ: 'at+jwt' }), 'JWT_TYPE_REFUSED'],
+    ['J-05: a typ that is no text is refused', signer.sign(claims, { typ: null }), 'JWT_TYPE_REFUSED'],
     // The subject and its trust domain.
-    ['no sub', signer.sign({ ...claims, sub: undefined }), 'JWT_SUBJECT_INVALID'],
-    ['a sub in a list', signer.sign({ ...claims, sub: [ID] }), 'JWT_SUBJECT_INVALID'],
-    ['a sub that is no SPIFFE ID', signer.sign({ ...claims, sub: 'alice' }), 'JWT_SUBJECT_INVALID'],
-    ['a sub with a relative path', signer.sign({ ...claims, sub: `${ID}/../admin` }), 'JWT_SUBJECT_INVALID'],
+    ['J-06: no sub is refused', signer.sign({ ...claims, sub: undefined }), 'JWT_SUBJECT_INVALID'],
+    ['J-06: a sub in a list is refused', signer.sign({ ...claims, sub: [ID] }), 'JWT_SUBJECT_INVALID'],
+    ['J-06: a sub that is no SPIFFE ID is refused', signer.sign({ ...claims, sub: 'alice' }), 'JWT_SUBJECT_INVALID'],
+    [
+      'J-06: a sub with a relative path is refused',
+      signer.sign({ ...claims, sub: `${ID}/../admin` }),
+      'JWT_SUBJECT_INVALID',
+    ],
     ['an unknown trust domain', signer.sign({ ...claims, sub: 'spiffe://unknown.org/a' }), 'BUNDLE_NOT_FOUND'],
     // The signature: one code for all.
     [
-      'the key of another trust domain',
+      'ID-13: a token by the key of another trust domain is refused',
       abroad.issueJwtSvid({ id: ID, audience: 'me', ttlSeconds: 60, issuer: ISSUER }),
       'JWT_SIGNATURE_INVALID',
     ],
     [
-      'the kid of another trust domain',
+      'ID-13: a token by the kid of another trust domain is refused',
       signer.sign({ ...claims, sub: 'spiffe://foreign.org/a' }),
       'JWT_SIGNATURE_INVALID',
     ],
     ['an unknown kid', signer.sign(claims, { kid: 'unknown' }), 'JWT_SIGNATURE_INVALID'],
     ['a known kid on another key', attacker.sign(claims, { kid: signer.kid }), 'JWT_SIGNATURE_INVALID'],
     ['no kid on another key', attacker.sign(claims, { kid: undefined }), 'JWT_SIGNATURE_INVALID'],
-    ['an embedded key', attacker.sign(claims, { jwk: attacker.jwk() }), 'JWT_SIGNATURE_INVALID'],
+    ['J-02: an embedded key is never used', attacker.sign(claims, { jwk: attacker.jwk() }), 'JWT_SIGNATURE_INVALID'],
     [
-      'an address of keys',
+      'J-02: an address of keys is never used',
       attacker.sign(claims, { jku: 'https://evil.example/keys', x5u: 'https://evil.example' }),
       'JWT_SIGNATURE_INVALID',
     ],
-    ['a certificate in the header', attacker.sign(claims, { x5c: ['AAAA'] }), 'JWT_SIGNATURE_INVALID'],
+    [
+      'J-02: a certificate in the header is never used',
+      attacker.sign(claims, { x5c: ['AAAA'] }),
+      'JWT_SIGNATURE_INVALID',
+    ],
     [
       'changed claims',
       `${goodHeader}.${encodeBase64Url(json({ ...claims, sub: 'spiffe://example.org/admin' }))}.${goodSignature}`,
@@ -251,22 +274,30 @@ describe('an attack is refused:', () => {
       `${goodHeader}.${goodPayload}.${encodeBase64Url(Buffer.concat([Buffer.from(goodSignature, 'base64url'), Buffer.alloc(1)]))}`,
       'JWT_SIGNATURE_INVALID',
     ],
-    ['an algorithm for another curve', signer.sign(claims, { alg: 'ES384' }), 'JWT_SIGNATURE_INVALID'],
-    ['an algorithm for another kind of key', signer.sign(claims, { alg: 'RS256' }), 'JWT_SIGNATURE_INVALID'],
+    ['J-11: an algorithm for another curve is refused', signer.sign(claims, { alg: 'ES384' }), 'JWT_SIGNATURE_INVALID'],
+    [
+      'J-11: an algorithm for another kind of key is refused',
+      signer.sign(claims, { alg: 'RS256' }),
+      'JWT_SIGNATURE_INVALID',
+    ],
     // The claims of a genuine token.
-    ['no exp', signer.sign({ ...claims, exp: undefined }), 'JWT_CLAIMS_INVALID'],
-    ['exp as a text', signer.sign({ ...claims, exp: String(now + 300) }), 'JWT_CLAIMS_INVALID'],
-    ['exp null', signer.sign({ ...claims, exp: null }), 'JWT_CLAIMS_INVALID'],
-    ['exp beyond all time', signer.sign({ ...claims, exp: 9e15 }), 'JWT_CLAIMS_INVALID'],
-    ['nbf as a text', signer.sign({ ...claims, nbf: 'now' }), 'JWT_CLAIMS_INVALID'],
-    ['no aud', signer.sign({ ...claims, aud: undefined }), 'JWT_CLAIMS_INVALID'],
-    ['an empty aud', signer.sign({ ...claims, aud: [] }), 'JWT_CLAIMS_INVALID'],
-    ['an aud that holds a number', signer.sign({ ...claims, aud: ['me', 1] }), 'JWT_CLAIMS_INVALID'],
-    ['an aud that is an object', signer.sign({ ...claims, aud: { me: true } }), 'JWT_CLAIMS_INVALID'],
-    ['an end in the past', signer.sign({ ...claims, exp: now - 31 }), 'JWT_EXPIRED'],
-    ['a beginning in the future', signer.sign({ ...claims, nbf: now + 31 }), 'JWT_NOT_YET_VALID'],
-    ['another audience', signer.sign({ ...claims, aud: ['you'] }), 'JWT_AUDIENCE_REFUSED'],
-    ['an audience that starts alike', signer.sign({ ...claims, aud: ['me.evil', 'm'] }), 'JWT_AUDIENCE_REFUSED'],
+    ['J-09: no exp is refused', signer.sign({ ...claims, exp: undefined }), 'JWT_CLAIMS_INVALID'],
+    ['J-09: exp as a text is refused', signer.sign({ ...claims, exp: String(now + 300) }), 'JWT_CLAIMS_INVALID'],
+    ['J-09: exp null is refused', signer.sign({ ...claims, exp: null }), 'JWT_CLAIMS_INVALID'],
+    ['J-09: exp beyond all time is refused', signer.sign({ ...claims, exp: 9e15 }), 'JWT_CLAIMS_INVALID'],
+    ['J-10: nbf as a text is refused', signer.sign({ ...claims, nbf: 'now' }), 'JWT_CLAIMS_INVALID'],
+    ['J-07: no aud is refused', signer.sign({ ...claims, aud: undefined }), 'JWT_CLAIMS_INVALID'],
+    ['J-08: an empty aud is refused', signer.sign({ ...claims, aud: [] }), 'JWT_CLAIMS_INVALID'],
+    ['J-08: an aud that holds a number is refused', signer.sign({ ...claims, aud: ['me', 1] }), 'JWT_CLAIMS_INVALID'],
+    ['J-08: an aud that is an object is refused', signer.sign({ ...claims, aud: { me: true } }), 'JWT_CLAIMS_INVALID'],
+    ['J-09: an end in the past is refused', signer.sign({ ...claims, exp: now - 31 }), 'JWT_EXPIRED'],
+    ['J-10: a beginning in the future is refused', signer.sign({ ...claims, nbf: now + 31 }), 'JWT_NOT_YET_VALID'],
+    ['J-07: another audience is refused', signer.sign({ ...claims, aud: ['you'] }), 'JWT_AUDIENCE_REFUSED'],
+    [
+      'J-07: an audience that starts alike is refused',
+      signer.sign({ ...claims, aud: ['me.evil', 'm'] }),
+      'JWT_AUDIENCE_REFUSED',
+    ],
     ['another issuer', signer.sign({ ...claims, iss: 'https://evil.example' }), 'JWT_ISSUER_REFUSED'],
     ['an issuer that starts alike', signer.sign({ ...claims, iss: `${ISSUER}.evil` }), 'JWT_ISSUER_REFUSED'],
     ['an issuer with a slash more', signer.sign({ ...claims, iss: `${ISSUER}/` }), 'JWT_ISSUER_REFUSED'],
@@ -296,7 +327,7 @@ describe('an attack is refused:', () => {
     expect(new Set(messages).size).toBe(1);
   });
 
-  test('a kid-less token never reaches keys of another trust domain', () => {
+  test('J-04, J-16: a token without kid never reaches keys of another trust domain', () => {
     const token = signerOf(abroad).sign(claims, { kid: undefined });
     expect(codeOf(() => verify(signer.sign(claims, { kid: undefined })))).toBe('accepted');
     expect(codeOf(() => verify(token))).toBe('JWT_SIGNATURE_INVALID');
@@ -306,7 +337,7 @@ describe('an attack is refused:', () => {
 });
 
 describe('the options of verifyJwtSvid', () => {
-  test('let clocks differ by 30 seconds unless told otherwise', () => {
+  test('J-09, J-10: clocks may differ by 30 seconds unless told otherwise', () => {
     const at = (seconds: number, leewaySeconds?: number) =>
       codeOf(() =>
         verify(good, { nowMs: (now + seconds) * 1000, ...(leewaySeconds === undefined ? {} : { leewaySeconds }) }),
@@ -321,7 +352,7 @@ describe('the options of verifyJwtSvid', () => {
     ]);
   });
 
-  test('must name an audience', () => {
+  test('J-07: the verifier must name an audience', () => {
     expect(verify(good, { audience: ['you', 'me'] }).audience).toEqual(['me']);
     for (const audience of ['', [], ['me', '']]) expect(() => verify(good, { audience })).toThrow(TypeError);
   });
@@ -331,6 +362,25 @@ describe('the options of verifyJwtSvid', () => {
     for (const leewaySeconds of [-1, 121, Number.NaN])
       expect(() => verify(good, { leewaySeconds })).toThrow(RangeError);
   });
+});
+
+test('J-02: a header that no issuer may set is refused with strictHeaders', () => {
+  const extra = signer.sign(claims, { cty: 'x' });
+  expect(verify(good, { strictHeaders: true }).id.toString()).toBe(ID);
+  expect(verify(extra).id.toString()).toBe(ID);
+  expect(codeOf(() => verify(extra, { strictHeaders: true }))).toBe('JWT_HEADER_REFUSED');
+});
+
+test('J-17: a token is accepted again, with the same jti', () => {
+  const token = signer.sign({ ...claims, jti: 'once' });
+  expect([verify(token), verify(token)].map(({ claims: { jti } }) => jti)).toEqual(['once', 'once']);
+});
+
+test('J-16: without a JWT key of its trust domain no token is valid', () => {
+  const empty = sourceOf({ trustDomain: home.trustDomain, keys: [] });
+  expect(codeOf(() => verify(good))).toBe('accepted');
+  expect(codeOf(() => verify(good, { bundles: empty }))).toBe('JWT_SIGNATURE_INVALID');
+  expect(codeOf(() => verify(good, { bundles: { getJwtBundle: () => undefined } }))).toBe('BUNDLE_NOT_FOUND');
 });
 
 test('neither a verified token nor an error shows the token', () => {
@@ -371,7 +421,7 @@ describe('parseJwtSvidInsecure', () => {
     expect(parseJwtSvidInsecure(JwtSigner.generate('ES256').sign(claims)).id.toString()).toBe(ID);
   });
 
-  test('still refuses what is no JWT-SVID or lacks an audience that was asked for', () => {
+  test('J-07: what is no JWT-SVID or lacks an audience that was asked for is refused also from the agent', () => {
     expect(codeOf(() => parseJwtSvidInsecure('x'))).toBe('JWT_MALFORMED');
     expect(codeOf(() => parseJwtSvidInsecure(signer.sign({ ...claims, exp: undefined })))).toBe('JWT_CLAIMS_INVALID');
     expect(codeOf(() => parseJwtSvidInsecure(good, ['me', 'you']))).toBe('JWT_AUDIENCE_REFUSED');

@@ -14,6 +14,8 @@ export interface JwtVerifyOptions {
   readonly issuer?: string;
   /** How far clocks may differ, in seconds from 0 to 120, default 30. */
   readonly leewaySeconds?: number;
+  /** Refuses headers other than `alg`, `kid` and `typ`, which no issuer may set. Default: they are ignored. */
+  readonly strictHeaders?: boolean;
   /** The moment to judge at, default now. */
   readonly nowMs?: number;
 }
@@ -29,7 +31,7 @@ const MAX_KEYS_TRIED = 16;
  * token that is genuine.
  * @throws TypeError without an audience; RangeError for a leeway out of range
  * @throws SpiffeError `JWT_TOO_LARGE`, `JWT_MALFORMED`, `JWT_ALGORITHM_REFUSED`, `JWT_CRITICAL_HEADER_REFUSED`,
- * `JWT_TYPE_REFUSED`, `JWT_SUBJECT_INVALID`, `BUNDLE_NOT_FOUND`, `JWT_SIGNATURE_INVALID`, `JWT_CLAIMS_INVALID`,
+ * `JWT_TYPE_REFUSED`, `JWT_HEADER_REFUSED`, `JWT_SUBJECT_INVALID`, `BUNDLE_NOT_FOUND`, `JWT_SIGNATURE_INVALID`, `JWT_CLAIMS_INVALID`,
  * `JWT_EXPIRED`, `JWT_NOT_YET_VALID`, `JWT_AUDIENCE_REFUSED`, `JWT_ISSUER_REFUSED`
  */
 export function verifyJwtSvid(token: string, options: JwtVerifyOptions): JwtSvid {
@@ -38,7 +40,7 @@ export function verifyJwtSvid(token: string, options: JwtVerifyOptions): JwtSvid
   if (!(leewaySeconds >= 0 && leewaySeconds <= MAX_LEEWAY_SECONDS)) {
     throw new RangeError(`leewaySeconds must lie between 0 and ${MAX_LEEWAY_SECONDS}`);
   }
-  const jwt = readCompactJwt(token);
+  const jwt = readCompactJwt(token, options);
   assertSignature(jwt, bundles);
   const { svid, notBeforeMs } = readClaims(token, jwt);
   const leewayMs = leewaySeconds * 1000;
