@@ -1,6 +1,7 @@
 export { type BackoffOptions, fullJitterMs } from './backoff.ts';
 export { type Clock, MAX_TIMER_MS, type Random, sleep, systemClock, type Timer } from './clock.ts';
 export { messageOf, NeuralHiveError } from './errors.ts';
+export { type Logger, silentLogger } from './logger.ts';
 export { Secret } from './secret.ts';
 export { SingleFlight } from './single-flight.ts';
 export { SnapshotCell } from './snapshot-cell.ts';

@@ -5,4 +5,12 @@ export { decodeIa5, decodeOid, decodeTime } from './der-values.ts';
 export { parseDurationMs } from './duration.ts';
 export { EncodingError, type EncodingErrorCode } from './encoding-error.ts';
 export { encodePem, MAX_PEM_CHARACTERS, type PemBlock, parsePem } from './pem.ts';
-export { type JsonObject, type JsonValue, parseStrictJson, type StrictJsonOptions } from './strict-json.ts';
+export {
+  type ExactJsonObject,
+  type ExactJsonValue,
+  type JsonObject,
+  type JsonValue,
+  parseExactJson,
+  parseStrictJson,
+  type StrictJsonOptions,
+} from './strict-json.ts';

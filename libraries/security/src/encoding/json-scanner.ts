@@ -1,5 +1,5 @@
 import { EncodingError } from './encoding-error.ts';
-import type { JsonObject, JsonValue } from './strict-json.ts';
+import type { ExactJsonObject, ExactJsonValue, JsonValue } from './strict-json.ts';
 
 const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
@@ -7,31 +7,36 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 const WORD = /true|false|null/y;
 const WORDS: Readonly<Record<string, JsonValue>> = { true: true, false: false, null: null };
 
-/** Reads one JSON document; `parseStrictJson` states the rules. */
+/** What a 64-bit integer may have, with its sign. Longer ones are refused, whatever is asked for. */
+const MAX_INTEGER_CHARACTERS = 20;
+
+/** Reads one JSON document; `parseStrictJson` and `parseExactJson` state the rules. */
 export class JsonScanner {
   readonly #text: string;
   readonly #maxDepth: number;
+  readonly #largeIntegers: 'refuse' | 'bigint';
   #position = 0;
 
-  constructor(text: string, maxDepth: number) {
+  constructor(text: string, maxDepth: number, largeIntegers: 'refuse' | 'bigint') {
     this.#text = text;
     this.#maxDepth = maxDepth;
+    this.#largeIntegers = largeIntegers;
   }
 
-  document(): JsonValue {
+  document(): ExactJsonValue {
     const value = this.#value(0);
     if (this.#position !== this.#text.length) throw this.#error('Something follows the JSON value');
     return value;
   }
 
-  #value(depth: number): JsonValue {
+  #value(depth: number): ExactJsonValue {
     this.#match(SPACE);
     const value = this.#bareValue(depth);
     this.#match(SPACE);
     return value;
   }
 
-  #bareValue(depth: number): JsonValue {
+  #bareValue(depth: number): ExactJsonValue {
     const next = this.#text[this.#position];
     if (next === '{' || next === '[') {
       if (depth === this.#maxDepth) throw this.#error(`JSON is nested deeper than ${this.#maxDepth}`);
@@ -43,8 +48,8 @@ export class JsonScanner {
     return this.#number();
   }
 
-  #object(depth: number): JsonObject {
-    const members: Record<string, JsonValue> = Object.create(null);
+  #object(depth: number): ExactJsonObject {
+    const members: Record<string, ExactJsonValue> = Object.create(null);
     this.#position += 1;
     this.#match(SPACE);
     if (this.#take('}')) return members;
@@ -61,8 +66,8 @@ export class JsonScanner {
     return members;
   }
 
-  #array(depth: number): JsonValue[] {
-    const values: JsonValue[] = [];
+  #array(depth: number): ExactJsonValue[] {
+    const values: ExactJsonValue[] = [];
     this.#position += 1;
     this.#match(SPACE);
     if (this.#take(']')) return values;
@@ -93,13 +98,17 @@ export class JsonScanner {
     }
   }
 
-  #number(): number {
+  #number(): number | bigint {
     NUMBER.lastIndex = this.#position;
     const [literal, fraction, exponent] = NUMBER.exec(this.#text) ?? [];
     if (literal === undefined) throw this.#error('A JSON value is malformed');
     this.#position += literal.length;
     const value = Number(literal);
-    const exact = fraction !== undefined || exponent !== undefined || Number.isSafeInteger(value);
+    const integer = fraction === undefined && exponent === undefined;
+    if (this.#largeIntegers === 'bigint' && integer && !Number.isSafeInteger(value)) {
+      if (literal.length <= MAX_INTEGER_CHARACTERS) return BigInt(literal);
+    }
+    const exact = !integer || Number.isSafeInteger(value);
     if (!Number.isFinite(value) || !exact) throw this.#error('A JSON number is too large to be held exactly');
     return value;
   }

@@ -6,6 +6,12 @@ export interface JsonObject {
   readonly [name: string]: JsonValue;
 }
 
+/** `bigint` only where a number could not hold the integer. */
+export type ExactJsonValue = null | boolean | number | bigint | string | readonly ExactJsonValue[] | ExactJsonObject;
+export interface ExactJsonObject {
+  readonly [name: string]: ExactJsonValue;
+}
+
 export interface StrictJsonOptions {
   /** In bytes, default 1 MiB. */
   readonly maxBytes?: number;
@@ -22,10 +28,26 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * @throws EncodingError `JSON_INVALID`, `INPUT_TOO_LARGE`
  */
 export function parseStrictJson(input: Uint8Array | string, options: StrictJsonOptions = {}): JsonValue {
+  return scan(input, options, 'refuse') as JsonValue;
+}
+
+/**
+ * The same rules, except that an integer of up to 20 characters that a number cannot hold exactly becomes a `bigint`.
+ * @throws EncodingError `JSON_INVALID`, `INPUT_TOO_LARGE`
+ */
+export function parseExactJson(input: Uint8Array | string, options: StrictJsonOptions = {}): ExactJsonValue {
+  return scan(input, options, 'bigint');
+}
+
+function scan(
+  input: Uint8Array | string,
+  options: StrictJsonOptions,
+  largeIntegers: 'refuse' | 'bigint',
+): ExactJsonValue {
   const { maxBytes = 1024 * 1024, maxDepth = 32 } = options;
   const bytes = typeof input === 'string' ? Buffer.byteLength(input) : input.length;
   if (bytes > maxBytes) throw new EncodingError('INPUT_TOO_LARGE', `JSON input may be at most ${maxBytes} bytes`);
-  return new JsonScanner(typeof input === 'string' ? input : decodeUtf8(input), maxDepth).document();
+  return new JsonScanner(typeof input === 'string' ? input : decodeUtf8(input), maxDepth, largeIntegers).document();
 }
 
 function decodeUtf8(bytes: Uint8Array): string {

@@ -1,7 +1,13 @@
 export type { JwtBundle, JwtBundleSource, JwtKey } from './bundle/jwt/jwt-bundle.ts';
 export { parseJwtBundle } from './bundle/jwt/parse.ts';
+export { encodeBundleMap, parseBundleMap } from './bundle/spiffe/bundle-map.ts';
+export { BundlePublisher, type BundlePublisherOptions } from './bundle/spiffe/bundle-publisher.ts';
+export { encodeSpiffeBundle } from './bundle/spiffe/encode.ts';
+export { MAX_BUNDLE_BYTES, parseSpiffeBundle } from './bundle/spiffe/parse.ts';
+export { compareSequence, type SpiffeBundle } from './bundle/spiffe/spiffe-bundle.ts';
 export { parseX509Bundle, type X509Bundle, type X509BundleSource } from './bundle/x509/x509-bundle.ts';
 export { matchAny, matchId, matchMemberOf, matchOneOf, type SpiffeIdMatcher } from './match.ts';
+export { BundleSource, firstBundleSource } from './source/bundle-source.ts';
 export { JwtSource, type JwtSvidRequest } from './source/jwt-source.ts';
 export type { SourceHealth, SourceOptions } from './source/source-options.ts';
 export { SpiffeManager } from './source/spiffe-manager.ts';
