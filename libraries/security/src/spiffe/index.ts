@@ -8,9 +8,10 @@ export { compareSequence, type SpiffeBundle } from './bundle/spiffe/spiffe-bundl
 export { parseX509Bundle, type X509Bundle, type X509BundleSource } from './bundle/x509/x509-bundle.ts';
 export { matchAny, matchId, matchMemberOf, matchOneOf, type SpiffeIdMatcher } from './match.ts';
 export { BundleSource, firstBundleSource } from './source/bundle-source.ts';
-export { JwtSource, type JwtSvidRequest } from './source/jwt-source.ts';
+export { JwtSource, type JwtSourceOptions, type JwtSvidRequest } from './source/jwt-source.ts';
+export { type PickByHintOptions, pickByHint } from './source/pick-by-hint.ts';
 export type { SourceHealth, SourceOptions } from './source/source-options.ts';
-export { SpiffeManager } from './source/spiffe-manager.ts';
+export { SpiffeManager, type SpiffeManagerOptions } from './source/spiffe-manager.ts';
 export type { SpiffeMetrics, SvidType } from './source/spiffe-metrics.ts';
 export { X509Source, type X509SourceOptions } from './source/x509-source.ts';
 export { SpiffeError, type SpiffeErrorCode } from './spiffe-error.ts';

@@ -53,6 +53,8 @@ export type SpiffeErrorCode =
   | 'SOURCE_NOT_READY'
   | 'SOURCE_CLOSED'
   | 'SVID_WITHDRAWN'
+  | 'SVID_STALE'
+  | 'SVID_NOT_PICKED'
   // the fallback for machines without an agent
   | 'FALLBACK_REFUSED'
   | 'FALLBACK_INVALID';

@@ -16,11 +16,18 @@ export function prometheusSpiffeMetrics(registry: Registry): SpiffeMetrics {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
+  const reopenings = new Counter({
+    name: 'spiffe_stream_reopens_total',
+    help: 'Streams of the Workload API opened anew because the next SVID was overdue',
+    labelNames: ['svid_type'],
+    registers: [registry],
+  });
   return {
     svidFetch(type, status, seconds) {
       fetches.inc({ svid_type: type, status });
       // A push took nobody's time.
       if (seconds > 0) durations.observe({ svid_type: type }, seconds);
     },
+    streamReopened: (type) => reopenings.inc({ svid_type: type }),
   };
 }

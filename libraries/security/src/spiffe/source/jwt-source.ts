@@ -5,6 +5,7 @@ import type { SpiffeId } from '../spiffe-id.ts';
 import type { JwtSvid } from '../svid/jwt/jwt-svid.ts';
 import type { TrustDomain } from '../trust-domain.ts';
 import { WorkloadApiClient } from '../workload-api/client.ts';
+import { pickByHint } from './pick-by-hint.ts';
 import type { SourceHealth, SourceOptions } from './source-options.ts';
 import type { SpiffeMetrics } from './spiffe-metrics.ts';
 import { SyncedWatch } from './synced-watch.ts';
@@ -13,7 +14,14 @@ export interface JwtSvidRequest {
   readonly audience: string | readonly string[];
   /** Default: the agent's default identity. */
   readonly subject?: SpiffeId | string | undefined;
+  /** Takes the identity that the operator gave this hint; without one that has it the call fails. Default: the first. */
+  readonly hint?: string;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface JwtSourceOptions extends SourceOptions {
+  /** A token is fetched anew at this share of its life, measured on its own `iat` and `exp`. Between 0 and 1, default 0.8. */
+  readonly refreshShare?: number;
 }
 
 interface Cached {
@@ -21,8 +29,7 @@ interface Cached {
   readonly refreshAtMs: number;
 }
 
-/** A token is fetched anew at this share of its life, measured on its own `iat` and `exp`. */
-const REFRESH_SHARE = 0.8;
+const DEFAULT_REFRESH_SHARE = 0.8;
 /** The agent may answer with the same token for a while: ask again after this share of what is left of it. */
 const REPEAT_SHARE = 0.25;
 /** In milliseconds; close to a token's end its share would be next to nothing. */
@@ -36,6 +43,7 @@ export class JwtSource implements JwtBundleSource {
   readonly #watch: SyncedWatch<ReadonlyMap<string, JwtBundle>>;
   readonly #clock: Clock;
   readonly #metrics: SpiffeMetrics | undefined;
+  readonly #refreshShare: number;
   readonly #cache = new Map<string, Cached>();
   readonly #flights = new SingleFlight<string, JwtSvid>();
   #closing: Promise<void> | undefined;
@@ -43,18 +51,20 @@ export class JwtSource implements JwtBundleSource {
   private constructor(
     watch: SyncedWatch<ReadonlyMap<string, JwtBundle>>,
     client: WorkloadApiClient,
-    options: SourceOptions,
+    options: JwtSourceOptions,
   ) {
     this.#watch = watch;
     this.#client = client;
     this.#ownsClient = options.client === undefined;
     this.#clock = options.clock ?? systemClock;
     this.#metrics = options.metrics;
+    this.#refreshShare = options.refreshShare ?? DEFAULT_REFRESH_SHARE;
   }
 
   /** Resolves when the first bundles are there. @throws SpiffeError `SOURCE_NOT_READY` */
-  static async open(options: SourceOptions = {}): Promise<JwtSource> {
-    const { clock = systemClock } = options;
+  static async open(options: JwtSourceOptions = {}): Promise<JwtSource> {
+    const { clock = systemClock, refreshShare = DEFAULT_REFRESH_SHARE } = options;
+    if (!(refreshShare > 0 && refreshShare < 1)) throw new RangeError('refreshShare must lie between 0 and 1');
     const client = options.client ?? new WorkloadApiClient({ endpoint: options.endpoint, clock });
     try {
       const watch = await SyncedWatch.open<ReadonlyMap<string, JwtBundle>>({
@@ -78,12 +88,12 @@ export class JwtSource implements JwtBundleSource {
    * until it expires; an expired one is never served.
    * @throws SpiffeError `WORKLOAD_API_*` when there is none and the agent gives none
    */
-  async fetchJwtSvid({ audience, subject, signal }: JwtSvidRequest): Promise<JwtSvid> {
+  async fetchJwtSvid({ audience, subject, hint, signal }: JwtSvidRequest): Promise<JwtSvid> {
     const audiences = typeof audience === 'string' ? [audience] : [...audience].sort();
-    const key = JSON.stringify([audiences, subject?.toString() ?? '']);
+    const key = JSON.stringify([audiences, subject?.toString() ?? '', hint ?? '']);
     const cached = this.#cache.get(key);
     const nowMs = this.#clock.now();
-    const refresh = (): Promise<JwtSvid> => this.#flights.run(key, () => this.#fetch(key, audiences, subject));
+    const refresh = (): Promise<JwtSvid> => this.#flights.run(key, () => this.#fetch(key, audiences, subject, hint));
     if (cached !== undefined && cached.svid.expiresAtMs > nowMs) {
       // Its failure is known to the metrics, and to the caller once the token at hand has expired.
       if (nowMs >= cached.refreshAtMs) refresh().catch(() => undefined);
@@ -132,12 +142,18 @@ export class JwtSource implements JwtBundleSource {
     return this.close();
   }
 
-  async #fetch(key: string, audience: readonly string[], subject: SpiffeId | string | undefined): Promise<JwtSvid> {
+  async #fetch(
+    key: string,
+    audience: readonly string[],
+    subject: SpiffeId | string | undefined,
+    hint: string | undefined,
+  ): Promise<JwtSvid> {
     if (this.#closing !== undefined) throw new SpiffeError('SOURCE_CLOSED', 'The source of JWT-SVIDs is closed');
     const startedMs = this.#clock.monotonicMs();
     const seconds = (): number => (this.#clock.monotonicMs() - startedMs) / 1000;
     try {
-      const [svid] = await this.#client.fetchJwtSvids({ audience, subject });
+      const svids = await this.#client.fetchJwtSvids({ audience, subject });
+      const svid = hint === undefined ? svids[0] : pickByHint(hint)(svids);
       if (svid.expiresAtMs <= this.#clock.now()) {
         throw new SpiffeError('JWT_EXPIRED', 'The agent handed out a JWT-SVID that has expired', { retryable: true });
       }
@@ -158,7 +174,7 @@ export class JwtSource implements JwtBundleSource {
     const nowMs = this.#clock.now();
     const same = this.#cache.get(key)?.svid.token.reveal() === svid.token.reveal();
     const issuedAtMs = svid.issuedAtMs ?? nowMs;
-    const dueMs = issuedAtMs + REFRESH_SHARE * (svid.expiresAtMs - issuedAtMs);
+    const dueMs = issuedAtMs + this.#refreshShare * (svid.expiresAtMs - issuedAtMs);
     const refreshAtMs = same ? repeatAtMs(svid, nowMs) : dueMs;
     this.#cache.delete(key);
     this.#cache.set(key, { svid, refreshAtMs });

@@ -4,9 +4,10 @@ import type { X509BundleSource } from '../bundle/x509/x509-bundle.ts';
 import type { JwtSvid } from '../svid/jwt/jwt-svid.ts';
 import type { X509Svid } from '../svid/x509/x509-svid.ts';
 import { WorkloadApiClient } from '../workload-api/client.ts';
-import { JwtSource } from './jwt-source.ts';
-import type { SourceOptions } from './source-options.ts';
-import { X509Source } from './x509-source.ts';
+import { JwtSource, type JwtSourceOptions } from './jwt-source.ts';
+import { X509Source, type X509SourceOptions } from './x509-source.ts';
+
+export interface SpiffeManagerOptions extends X509SourceOptions, JwtSourceOptions {}
 
 /** Both sources behind one door, for programs that need no more than their own identity. */
 export class SpiffeManager {
@@ -21,7 +22,7 @@ export class SpiffeManager {
   }
 
   /** Resolves when SVID and bundles are there. */
-  static async open(options: SourceOptions = {}): Promise<SpiffeManager> {
+  static async open(options: SpiffeManagerOptions = {}): Promise<SpiffeManager> {
     const { endpoint, clock = systemClock } = options;
     const own = options.client === undefined ? new WorkloadApiClient({ endpoint, clock }) : undefined;
     const shared = own === undefined ? options : { ...options, client: own };

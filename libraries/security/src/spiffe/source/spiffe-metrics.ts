@@ -4,4 +4,6 @@ export type SvidType = 'x509' | 'jwt';
 export interface SpiffeMetrics {
   /** One SVID was fetched or pushed, or failed to be. `seconds` is how long the fetch took; 0 for a push. */
   svidFetch(type: SvidType, status: 'success' | 'error', seconds: number): void;
+  /** A stream was opened anew because what it should have brought was overdue. */
+  streamReopened?(type: SvidType): void;
 }

@@ -25,6 +25,9 @@ export class SyncedWatch<T> {
   #grace: Timer | undefined;
   #lastError: SpiffeError | undefined;
   #running: Promise<void> = Promise.resolve();
+  /** Ends the stream of this moment. */
+  #stream = new AbortController();
+  #ended = false;
 
   private constructor(options: SyncedWatchOptions<T>) {
     this.#options = options;
@@ -67,6 +70,13 @@ export class SyncedWatch<T> {
     return this.#cell.waitForUpdate({ signal: until });
   }
 
+  /** Gives up the stream and opens it anew; what is held stays. Does nothing after a final refusal by the agent. */
+  reopen(): void {
+    if (this.#ended || this.#stop.signal.aborted) return;
+    this.#stream.abort();
+    this.#follow();
+  }
+
   async close(): Promise<void> {
     this.#grace?.cancel();
     this.#stop.abort(this.#closedError());
@@ -78,21 +88,13 @@ export class SyncedWatch<T> {
   }
 
   async #sync(): Promise<void> {
-    const { clock, initialSyncTimeoutMs, signal, what, watch } = this.#options;
+    const { clock, initialSyncTimeoutMs, signal, what } = this.#options;
     signal?.throwIfAborted();
     const first = new AbortController();
-    const handler: WatchHandler<T> = {
-      update: (value) => this.#accept(value),
-      error: (error) => this.#refuse(error),
-    };
     const timer = clock.setTimer(initialSyncTimeoutMs, () => first.abort());
     const until = signal === undefined ? first.signal : AbortSignal.any([first.signal, signal]);
     const synced = this.#cell.waitForUpdate({ signal: until });
-    this.#running = watch(handler, { signal: this.#stop.signal }).catch((error: unknown) => {
-      // Final for the agent: no later message can come.
-      if (error instanceof SpiffeError) this.#lastError = error;
-      first.abort();
-    });
+    this.#follow(() => first.abort());
     try {
       await synced;
     } catch {
@@ -105,6 +107,29 @@ export class SyncedWatch<T> {
     } finally {
       timer.cancel();
     }
+  }
+
+  #follow(onEnd?: () => void): void {
+    const stream = new AbortController();
+    const before = this.#running;
+    const handler: WatchHandler<T> = {
+      update: (value) => {
+        if (!stream.signal.aborted) this.#accept(value);
+      },
+      error: (error) => {
+        if (!stream.signal.aborted) this.#refuse(error);
+      },
+    };
+    this.#stream = stream;
+    this.#running = this.#options
+      .watch(handler, { signal: AbortSignal.any([stream.signal, this.#stop.signal]) })
+      .catch((error: unknown) => {
+        // Final for the agent: no later message can come.
+        this.#ended = true;
+        if (error instanceof SpiffeError) this.#lastError = error;
+        onEnd?.();
+      })
+      .then(() => before);
   }
 
   #accept(value: T): void {

@@ -1,4 +1,4 @@
-import { type CallOptions, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { type CallOptions, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { type Clock, type Random, systemClock } from '../../common/index.ts';
 import type { JwtBundle } from '../bundle/jwt/jwt-bundle.ts';
 import type { X509Bundle } from '../bundle/x509/x509-bundle.ts';
@@ -6,10 +6,17 @@ import { SpiffeError } from '../spiffe-error.ts';
 import { SpiffeId } from '../spiffe-id.ts';
 import type { JwtSvid } from '../svid/jwt/jwt-svid.ts';
 import { endpointTarget } from './endpoint.ts';
-import { type JWTSVIDResponse, SpiffeWorkloadAPIClient, type ValidateJWTSVIDResponse } from './gen/spiffe/workload.ts';
+import {
+  type JWTBundlesResponse,
+  type JWTSVIDResponse,
+  SpiffeWorkloadAPIClient,
+  type ValidateJWTSVIDResponse,
+  type X509BundlesResponse,
+  type X509SVIDResponse,
+} from './gen/spiffe/workload.ts';
 import { readJwtBundles, readJwtSvids, readX509Bundles, readX509Context, type X509Context } from './responses.ts';
 import { workloadApiError } from './status.ts';
-import { type WatchHandler, type WatchLoop, watchStream } from './watch.ts';
+import { type WatchHandler, watchStream } from './watch.ts';
 
 export interface WorkloadApiClientOptions {
   /** `unix:///path` or `tcp://ip:port`. Default: `SPIFFE_ENDPOINT_SOCKET`. */
@@ -40,6 +47,33 @@ const CHANNEL_OPTIONS = {
   'grpc.enable_http_proxy': 0,
 } as const;
 
+/** A streaming call of the Workload API and how its messages are read. */
+export interface StreamCall<Message, T> {
+  /** For error texts. */
+  readonly name: string;
+  open(stub: SpiffeWorkloadAPIClient, metadata: Metadata): ClientReadableStream<Message>;
+  /** Throws when the message is to be discarded. */
+  parse(message: Message): T;
+}
+
+const X509_CONTEXT: StreamCall<X509SVIDResponse, X509Context> = {
+  name: 'FetchX509SVID',
+  open: (stub, metadata) => stub.fetchX509Svid({}, metadata),
+  parse: readX509Context,
+};
+
+const X509_BUNDLES: StreamCall<X509BundlesResponse, ReadonlyMap<string, X509Bundle>> = {
+  name: 'FetchX509Bundles',
+  open: (stub, metadata) => stub.fetchX509Bundles({}, metadata),
+  parse: readX509Bundles,
+};
+
+const JWT_BUNDLES: StreamCall<JWTBundlesResponse, ReadonlyMap<string, JwtBundle>> = {
+  name: 'FetchJWTBundles',
+  open: (stub, metadata) => stub.fetchJwtBundles({}, metadata),
+  parse: readJwtBundles,
+};
+
 /** E-02: on every call, with exactly this one value. */
 function securityHeader(): Metadata {
   const metadata = new Metadata();
@@ -69,23 +103,21 @@ export class WorkloadApiClient {
   }
 
   /** The newest SVIDs and bundles. */
-  async fetchX509Context(options: CallControl = {}): Promise<X509Context> {
-    return this.#first('FetchX509SVID', () => this.#stub.fetchX509Svid({}, securityHeader()), readX509Context, options);
+  fetchX509Context(options: CallControl = {}): Promise<X509Context> {
+    return this.fetchFirst(X509_CONTEXT, options);
   }
 
   watchX509Context(handler: WatchHandler<X509Context>, options: WatchControl): Promise<void> {
-    const open = () => this.#stub.fetchX509Svid({}, securityHeader());
-    return this.#watch({ ...options, ...handlerOf(handler), call: 'FetchX509SVID', open, parse: readX509Context });
+    return this.watch(X509_CONTEXT, handler, options);
   }
 
-  async fetchX509Bundles(options: CallControl = {}): Promise<ReadonlyMap<string, X509Bundle>> {
-    const open = () => this.#stub.fetchX509Bundles({}, securityHeader());
-    return this.#first('FetchX509Bundles', open, readX509Bundles, options);
+  /** By trust domain name, the own one and the federated ones. */
+  fetchX509Bundles(options: CallControl = {}): Promise<ReadonlyMap<string, X509Bundle>> {
+    return this.fetchFirst(X509_BUNDLES, options);
   }
 
   watchX509Bundles(handler: WatchHandler<ReadonlyMap<string, X509Bundle>>, options: WatchControl): Promise<void> {
-    const open = () => this.#stub.fetchX509Bundles({}, securityHeader());
-    return this.#watch({ ...options, ...handlerOf(handler), call: 'FetchX509Bundles', open, parse: readX509Bundles });
+    return this.watch(X509_BUNDLES, handler, options);
   }
 
   /** Tokens for the audiences, one for each of the workload's identities, or the one of `subject`. */
@@ -106,18 +138,12 @@ export class WorkloadApiClient {
     return readJwtSvids(response, audience);
   }
 
-  async fetchJwtBundles(options: CallControl = {}): Promise<ReadonlyMap<string, JwtBundle>> {
-    return this.#first(
-      'FetchJWTBundles',
-      () => this.#stub.fetchJwtBundles({}, securityHeader()),
-      readJwtBundles,
-      options,
-    );
+  fetchJwtBundles(options: CallControl = {}): Promise<ReadonlyMap<string, JwtBundle>> {
+    return this.fetchFirst(JWT_BUNDLES, options);
   }
 
   watchJwtBundles(handler: WatchHandler<ReadonlyMap<string, JwtBundle>>, options: WatchControl): Promise<void> {
-    const open = () => this.#stub.fetchJwtBundles({}, securityHeader());
-    return this.#watch({ ...options, ...handlerOf(handler), call: 'FetchJWTBundles', open, parse: readJwtBundles });
+    return this.watch(JWT_BUNDLES, handler, options);
   }
 
   /** Lets the agent judge a token. Claims may be filtered by it. Resolves with the subject. */
@@ -161,13 +187,8 @@ export class WorkloadApiClient {
     });
   }
 
-  /** The first message of a stream, which is then given up. */
-  async #first<Message, T>(
-    call: string,
-    open: WatchLoop<Message, T>['open'],
-    parse: (message: Message) => T,
-    { signal }: CallControl,
-  ): Promise<T> {
+  /** The first message of a stream, which is then given up. For calls that have no method here. @internal */
+  async fetchFirst<Message, T>(call: StreamCall<Message, T>, { signal }: CallControl): Promise<T> {
     const stop = new AbortController();
     const timer = this.#clock.setTimer(this.#timeoutMs, () => stop.abort());
     let found: { value: T } | undefined;
@@ -182,25 +203,33 @@ export class WorkloadApiClient {
       stop.abort();
     };
     try {
-      await this.#watch({ call, open, parse, update, error, signal: until });
+      await this.watch(call, { update, error }, { signal: until });
     } finally {
       timer.cancel();
     }
     signal?.throwIfAborted();
     this.#closed.signal.throwIfAborted();
     if (found !== undefined) return found.value;
-    throw failure ?? new SpiffeError('WORKLOAD_API_UNAVAILABLE', `${call}: no answer in time`, { retryable: true });
+    throw (
+      failure ?? new SpiffeError('WORKLOAD_API_UNAVAILABLE', `${call.name}: no answer in time`, { retryable: true })
+    );
   }
 
-  async #watch<Message, T>(loop: Omit<WatchLoop<Message, T>, 'clock' | 'random'>): Promise<void> {
-    const signal = AbortSignal.any([loop.signal, this.#closed.signal]);
-    await watchStream({ ...loop, signal, clock: this.#clock, random: this.#random });
+  /** Follows a stream until aborted. For calls that have no method here. @internal */
+  async watch<Message, T>(
+    call: StreamCall<Message, T>,
+    handler: WatchHandler<T>,
+    options: WatchControl,
+  ): Promise<void> {
+    await watchStream({
+      call: call.name,
+      open: () => call.open(this.#stub, securityHeader()),
+      parse: (message: Message) => call.parse(message),
+      update: (value) => handler.update(value),
+      error: (error) => handler.error?.(error),
+      clock: this.#clock,
+      random: this.#random,
+      signal: AbortSignal.any([options.signal, this.#closed.signal]),
+    });
   }
-}
-
-function handlerOf<T>(handler: WatchHandler<T>): WatchHandler<T> {
-  return {
-    update: (value) => handler.update(value),
-    error: (error) => handler.error?.(error),
-  };
 }

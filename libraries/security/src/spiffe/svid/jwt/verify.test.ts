@@ -116,7 +116,7 @@ describe('verifyJwtSvid and jose agree on', () => {
     ['ES384', ecKey('P-384')],
     ['ES512', ecKey('P-521')],
     ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'].map((alg) => [alg, rsaKeys] as const),
-  ] as const)('J-03, J-11: %s with the key it goes with and no other', async (alg, keys) => {
+  ] as const)('J-03, J-11: an algorithm verifies with the key it goes with and no other: %s', async (alg, keys) => {
     const domain = TrustDomain.parse('example.org');
     const source = sourceOf({ trustDomain: domain, keys: [{ kid: 'k', publicKey: keys.publicKey }] });
     const token = await new SignJWT(claims).setProtectedHeader({ alg, kid: 'k', typ: 'JWT' }).sign(keys.privateKey);
