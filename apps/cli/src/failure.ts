@@ -37,5 +37,9 @@ export function fileFailure(error: unknown, path: string): Failure {
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return environmentFailure(`${path} is not writable: choose another folder with --home or HIVE_HOME.`, error);
   }
-  return environmentFailure(`${path}: ${error instanceof Error ? error.message : String(error)}`, error);
+  const reason = error instanceof Error ? error.message : String(error);
+  return environmentFailure(
+    `${path} cannot be used (${reason}): choose another folder with --home or HIVE_HOME.`,
+    error,
+  );
 }

@@ -14,6 +14,9 @@ export function describeProgress(line: ProgressLine): string | undefined {
   return `  ${what} ${line.step === 'retry' ? 'failed, tried again' : line.status}${took}${message}`;
 }
 
+/** The end of what a failed program printed. */
+const SHOWN_LOG_LINES = 20;
+
 /** The tickets of a plan as aligned lines. */
 export function describePlan(plan: PlanView): string[] {
   const lines = [`plan ${plan.id}: ${plan.status} (submitted by ${plan.submittedBy}, decision ${plan.decision})`];
@@ -25,7 +28,10 @@ export function describePlan(plan: PlanView): string[] {
     if (ticket.outputReference !== null)
       lines.push(`    output is sensitive and lies in Vault: ${ticket.outputReference}`);
     for (const [name, value] of Object.entries(ticket.output)) lines.push(`    ${name}: ${value.slice(0, 100)}`);
-    if (ticket.error !== null) lines.push(`    ${ticket.error.class}: ${ticket.error.message}`);
+    if (ticket.error !== null) {
+      lines.push(`    ${ticket.error.class}: ${ticket.error.message}`);
+      for (const line of ticket.error.logs.slice(-SHOWN_LOG_LINES)) lines.push(`      ${line}`);
+    }
   }
   if (plan.failure !== null) lines.push(`  failed: ${plan.failure.message}`);
   return lines;

@@ -17,7 +17,7 @@ const ticketView = z.object({
   compensates: z.string().nullable(),
   output: z.record(z.string(), z.string()),
   outputReference: z.string().nullable(),
-  error: z.object({ class: z.string(), message: z.string() }).nullable(),
+  error: z.object({ class: z.string(), message: z.string(), logs: z.array(z.string()) }).nullable(),
 });
 
 const planView = z.object({

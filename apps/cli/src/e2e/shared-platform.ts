@@ -10,6 +10,8 @@ import { REPOSITORY, RunningHive, scratchFolder } from './hive-process.ts';
 export interface SharedPlatform {
   readonly home: string;
   readonly supervisor: number;
+  /** What it printed until it was up. */
+  readonly output: string;
   readonly portBase: number;
   /** Projects that BUILD and TEST may name; `release-app` is there. */
   readonly projects: string;
@@ -40,7 +42,7 @@ export async function setup(project: TestProject): Promise<void> {
   const projects = projectsFolder(scratch.path);
   const home = join(scratch.path, 'home');
   platform = await RunningHive.start({ home, env: { WORKER_PROJECTS_FOLDER: projects } });
-  const { pid: supervisor, portBase } = platform;
+  const { pid: supervisor, portBase, output } = platform;
   const jwt = await JwtSource.open({ endpoint: `unix://${platform.state.operatorSocket}` });
   try {
     const token = async (audience: string): Promise<string> => (await jwt.fetchJwtSvid({ audience })).token.reveal();
@@ -48,7 +50,7 @@ export async function setup(project: TestProject): Promise<void> {
       orchestrator: await token(AUDIENCES.orchestrator),
       registry: await token(AUDIENCES.registry),
     };
-    project.provide('platform', { home, supervisor, portBase, projects, earlyTokens });
+    project.provide('platform', { home, supervisor, output, portBase, projects, earlyTokens });
   } finally {
     await jwt.close();
   }
