@@ -1,4 +1,5 @@
 export { type BackoffOptions, fullJitterMs } from './backoff.ts';
+export { BoundedMap } from './bounded-map.ts';
 export { type Clock, MAX_TIMER_MS, type Random, sleep, systemClock, type Timer } from './clock.ts';
 export { messageOf, NeuralHiveError } from './errors.ts';
 export { type Logger, silentLogger } from './logger.ts';

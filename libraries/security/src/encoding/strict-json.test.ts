@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EncodingError } from './encoding-error.ts';
+import { JsonScanner } from './json-scanner.ts';
+import { parsePlainJson } from './plain-json.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 describe('parseStrictJson', () => {
@@ -97,6 +99,47 @@ describe('parseStrictJson', () => {
         } catch (error) {
           expect(error).toBeInstanceOf(EncodingError);
         }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+describe('the quick way through JSON.parse', () => {
+  const scan = (text: string, maxDepth: number) => {
+    try {
+      return { value: new JsonScanner(text, maxDepth, 'refuse').document() };
+    } catch {
+      return undefined;
+    }
+  };
+  const name = fc.constantFrom('a', 'b', '__proto__', '', 'exp');
+  const { value: document } = fc.letrec<{ value: string; object: string }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      fc.constantFrom('1', '-0', '1e300', '1e999', '9007199254740993', '9007199254740991', 'null', 'true', '01'),
+      fc.constantFrom('""', '"x"', '":,"', '"\\u0061"', '"\\""', '"\ud800"', '"\u00e9"'),
+      fc.array(tie('value'), { maxLength: 3 }).map((values) => `[${values.join()}]`),
+      tie('object'),
+    ),
+    object: fc
+      .array(fc.tuple(name, tie('value')), { maxLength: 4 })
+      .map((members) => `{${members.map(([key, value]) => ` "${key}" :${value}`).join()}}`),
+  }));
+
+  test('is taken for what tokens and bundles hold', () => {
+    expect(parsePlainJson('{"aud":["me"],"exp":1}', 2)).toEqual({ aud: ['me'], exp: 1 });
+    expect(parsePlainJson('{"aud":["me"],"exp":1}', 1)).toBeUndefined();
+    expect(parsePlainJson('{"aud":"a","aud":"b"}', 2)).toBeUndefined();
+  });
+
+  test('finds what the scanner finds, or leaves it to the scanner', () => {
+    fc.assert(
+      fc.property(fc.oneof(document, fc.json(), fc.string()), fc.integer({ min: 1, max: 5 }), (text, maxDepth) => {
+        const quick = parsePlainJson(text, maxDepth);
+        if (quick !== undefined) expect(scan(text, maxDepth)).toEqual({ value: quick });
+        const plain = !/[\\\ud800]|\de/i.test(text);
+        if (plain && scan(text, maxDepth) !== undefined) expect(quick).toBeDefined();
       }),
       { numRuns: 3000 },
     );

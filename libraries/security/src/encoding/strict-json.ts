@@ -1,5 +1,6 @@
 import { EncodingError } from './encoding-error.ts';
 import { JsonScanner } from './json-scanner.ts';
+import { parsePlainJson } from './plain-json.ts';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -47,7 +48,8 @@ function scan(
   const { maxBytes = 1024 * 1024, maxDepth = 32 } = options;
   const bytes = typeof input === 'string' ? Buffer.byteLength(input) : input.length;
   if (bytes > maxBytes) throw new EncodingError('INPUT_TOO_LARGE', `JSON input may be at most ${maxBytes} bytes`);
-  return new JsonScanner(typeof input === 'string' ? input : decodeUtf8(input), maxDepth, largeIntegers).document();
+  const text = typeof input === 'string' ? input : decodeUtf8(input);
+  return parsePlainJson(text, maxDepth) ?? new JsonScanner(text, maxDepth, largeIntegers).document();
 }
 
 function decodeUtf8(bytes: Uint8Array): string {

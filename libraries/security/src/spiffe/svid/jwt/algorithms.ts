@@ -1,4 +1,4 @@
-import { constants, type KeyObject, verify } from 'node:crypto';
+import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
 
 interface JwtAlgorithm {
   readonly hash: 'sha256' | 'sha384' | 'sha512';
@@ -32,15 +32,16 @@ export function fitsAlgorithm(key: KeyObject, name: string): boolean {
   return algorithm.curve === undefined || key.asymmetricKeyDetails?.namedCurve === algorithm.curve;
 }
 
-/** The caller has asked `fitsAlgorithm`. */
+/** The caller has asked `fitsAlgorithm`. `signed` is ASCII. */
 export function verifyJwtSignature(name: string, signed: string, key: KeyObject, signature: Uint8Array): boolean {
   const algorithm = ALGORITHMS.get(name);
   if (algorithm === undefined) return false;
-  const options =
-    algorithm.key === 'ec'
-      ? { key, dsaEncoding: 'ieee-p1363' as const }
-      : algorithm.pss
-        ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-        : { key, padding: constants.RSA_PKCS1_PADDING };
-  return verify(algorithm.hash, Buffer.from(signed), options, signature);
+  return verify(algorithm.hash, Buffer.from(signed, 'latin1'), verifyKey(algorithm, key), signature);
+}
+
+/** RSASSA-PKCS1-v1_5 is what a key of the type `rsa` is used for unless told otherwise. */
+function verifyKey(algorithm: JwtAlgorithm, key: KeyObject): KeyObject | VerifyKeyObjectInput {
+  if (algorithm.key === 'ec') return { key, dsaEncoding: 'ieee-p1363' };
+  if (!algorithm.pss) return key;
+  return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
 }

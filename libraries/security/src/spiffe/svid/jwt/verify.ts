@@ -35,15 +35,11 @@ const MAX_KEYS_TRIED = 16;
  * `JWT_EXPIRED`, `JWT_NOT_YET_VALID`, `JWT_AUDIENCE_REFUSED`, `JWT_ISSUER_REFUSED`
  */
 export function verifyJwtSvid(token: string, options: JwtVerifyOptions): JwtSvid {
-  const { bundles, issuer, leewaySeconds = DEFAULT_LEEWAY_SECONDS, nowMs = systemClock.now() } = options;
-  const expected = assertAudience(options.audience);
-  if (!(leewaySeconds >= 0 && leewaySeconds <= MAX_LEEWAY_SECONDS)) {
-    throw new RangeError(`leewaySeconds must lie between 0 and ${MAX_LEEWAY_SECONDS}`);
-  }
+  const { bundles, issuer, nowMs = systemClock.now() } = options;
+  const { audience: expected, leewayMs } = resolveVerifyOptions(options);
   const jwt = readCompactJwt(token, options);
   assertSignature(jwt, bundles);
   const { svid, notBeforeMs } = readClaims(token, jwt);
-  const leewayMs = leewaySeconds * 1000;
   // RFC 7519, 4.1.4: not accepted on or after this moment.
   if (nowMs >= svid.expiresAtMs + leewayMs)
     throw new SpiffeError('JWT_EXPIRED', `The JWT-SVID of ${jwt.id} has expired`);
@@ -59,11 +55,19 @@ export function verifyJwtSvid(token: string, options: JwtVerifyOptions): JwtSvid
   return svid;
 }
 
-/** JWT-SVID, appendix A: a validator without an audience would take tokens that are meant for others. */
-function assertAudience(audience: string | readonly string[]): readonly string[] {
-  const names = typeof audience === 'string' ? [audience] : audience;
-  if (names.length === 0 || names.includes('')) throw new TypeError('audience must name at least one audience');
-  return names;
+/** @throws TypeError without an audience; RangeError for a leeway out of range */
+export function resolveVerifyOptions(options: Pick<JwtVerifyOptions, 'audience' | 'leewaySeconds'>): {
+  readonly audience: readonly string[];
+  readonly leewayMs: number;
+} {
+  const { leewaySeconds = DEFAULT_LEEWAY_SECONDS } = options;
+  const audience = typeof options.audience === 'string' ? [options.audience] : options.audience;
+  // JWT-SVID, appendix A: a validator without an audience would take tokens that are meant for others.
+  if (audience.length === 0 || audience.includes('')) throw new TypeError('audience must name at least one audience');
+  if (!(leewaySeconds >= 0 && leewaySeconds <= MAX_LEEWAY_SECONDS)) {
+    throw new RangeError(`leewaySeconds must lie between 0 and ${MAX_LEEWAY_SECONDS}`);
+  }
+  return { audience, leewayMs: leewaySeconds * 1000 };
 }
 
 function assertSignature(jwt: UnverifiedJwt, bundles: JwtBundleSource): void {
@@ -72,8 +76,13 @@ function assertSignature(jwt: UnverifiedJwt, bundles: JwtBundleSource): void {
   if (bundle === undefined || !bundle.trustDomain.equals(trustDomain)) {
     throw new SpiffeError('BUNDLE_NOT_FOUND', `There is no JWT bundle of the trust domain ${trustDomain}`);
   }
-  const keys = bundle.keys.filter((key) => isCandidate(key, jwt)).slice(0, MAX_KEYS_TRIED);
-  if (keys.some((key) => verifyJwtSignature(jwt.algorithm, jwt.signed, key.publicKey, jwt.signature))) return;
+  let tried = 0;
+  for (const key of bundle.keys) {
+    if (tried === MAX_KEYS_TRIED) break;
+    if (!isCandidate(key, jwt)) continue;
+    tried += 1;
+    if (verifyJwtSignature(jwt.algorithm, jwt.signed, key.publicKey, jwt.signature)) return;
+  }
   throw new SpiffeError('JWT_SIGNATURE_INVALID', `No key of ${trustDomain} made the signature of the JWT-SVID`);
 }
 
