@@ -1,8 +1,12 @@
+import { installGoPeer } from './go-peer/install.ts';
 import { installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
+import { installSpire, SPIRE_VERSION } from './spire/install.ts';
 
 /** A real server that tests can be run against. */
 export interface Component {
   readonly name: string;
+  /** Other names that mean it on the command line. */
+  readonly aliases?: readonly string[];
   readonly version: string;
   /** Makes it startable, quick when it is already, and returns the environment in which its tests find it. */
   readonly install: (log: (line: string) => void) => Promise<Readonly<Record<string, string>>>;
@@ -14,4 +18,17 @@ export const COMPONENTS: readonly Component[] = [
     version: OPEN_BAO_VERSION,
     install: async (log) => ({ BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })) }),
   },
+  {
+    name: 'spire',
+    aliases: ['spiffe'],
+    version: SPIRE_VERSION,
+    install: async (log) => ({
+      SPIRE_BINARIES: process.env.SPIRE_BINARIES ?? (await installSpire({ log })),
+      GO_PEER_BINARY: process.env.GO_PEER_BINARY ?? (await installGoPeer({ log })),
+    }),
+  },
 ];
+
+export function isCalled(component: Component, name: string): boolean {
+  return component.name === name || (component.aliases ?? []).includes(name);
+}

@@ -1,5 +1,17 @@
 export { COMPONENTS, type Component } from './components.ts';
 export { freePort } from './free-port.ts';
+export { buildGo, type GoBuild, type GoBuildOptions } from './go/build.ts';
+export {
+  type GoPeerOptions,
+  type GoPeerServer,
+  runGoPeer,
+  startGoPeer,
+} from './go-peer/go-peer.ts';
+export { installGoPeer } from './go-peer/install.ts';
 export { type InstallOptions, installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
 export { type OpenBaoServer, type StartOpenBaoOptions, startOpenBao } from './open-bao/start.ts';
 export { RealStackError, type RealStackErrorCode } from './real-stack-error.ts';
+export type { SpireKeyType, SpireSettings } from './spire/configuration.ts';
+export { installSpire, SPIRE_VERSION } from './spire/install.ts';
+export { type SpireEntry, SpireServerCommands } from './spire/server-commands.ts';
+export { type OidcProvider, type SpireStack, type StartSpireOptions, startSpire } from './spire/start.ts';

@@ -1,6 +1,12 @@
 import { NeuralHiveError } from '@neural-hive/security/common';
 
-export type RealStackErrorCode = 'python_missing' | 'install_failed' | 'start_failed' | 'unknown_component';
+export type RealStackErrorCode =
+  | 'python_missing'
+  | 'go_missing'
+  | 'install_failed'
+  | 'start_failed'
+  | 'command_failed'
+  | 'unknown_component';
 
-/** A component cannot be installed or started. The message is one line that says what to do. */
+/** A component cannot be installed, started or told to do something. The message is one line that says what to do. */
 export class RealStackError extends NeuralHiveError<RealStackErrorCode> {}

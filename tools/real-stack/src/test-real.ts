@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '@neural-hive/security/common';
-import { COMPONENTS } from './components.ts';
+import { COMPONENTS, isCalled } from './components.ts';
 import { runComponent } from './run-component.ts';
 import { addUp, type ComponentTotals, fallsShort } from './totals.ts';
 
@@ -18,9 +18,11 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const unknown = positionals.filter((name) => !COMPONENTS.some((component) => component.name === name));
+  const unknown = positionals.filter((name) => !COMPONENTS.some((component) => isCalled(component, name)));
   if (unknown.length > 0) throw new RangeError(`unknown component: ${unknown.join(', ')}\n${USAGE}`);
-  const chosen = COMPONENTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const chosen = COMPONENTS.filter(
+    (component) => positionals.length === 0 || positionals.some((name) => isCalled(component, name)),
+  );
   const results: ComponentTotals[] = [];
   for (const component of chosen) results.push(await runComponent(component, process.cwd()));
   const totals = addUp(results);

@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { cacheFolder } from '../cache-folder.ts';
+import { withInstallLock } from '../install-lock.ts';
+import { RealStackError } from '../real-stack-error.ts';
+
+export interface GoBuild {
+  /** Name and version of what is built, for the reader. */
+  readonly what: string;
+  /** Folder in the cache, before the hash. */
+  readonly name: string;
+  /** The committed Go module: its `go.mod` and `go.sum` pin every dependency by version and hash. */
+  readonly module: string;
+  /** Further files of the module that decide what is built, relative to it. */
+  readonly sources?: readonly string[];
+  /** Package path to build and name of the program it makes, in this order. */
+  readonly programs: Readonly<Record<string, string>>;
+  /** Whether a C compiler is needed. */
+  readonly cgo?: boolean;
+}
+
+export interface GoBuildOptions {
+  /** Receives one line about what takes long. Default: standard error. */
+  readonly log?: (line: string) => void;
+  /** Default: the user's cache. */
+  readonly cache?: string;
+  /** Default `go`. */
+  readonly go?: string;
+}
+
+/** Between two lines about a build that goes on. */
+const PROGRESS_MS = 60_000;
+
+/** The same module gives the same hash; whoever changes a pin gets a folder of its own. */
+export function lockHash({ module, sources = [] }: GoBuild): string {
+  const hash = createHash('sha256');
+  for (const file of ['go.mod', 'go.sum', ...sources])
+    hash.update(`${file}\0`).update(readFileSync(join(module, file)));
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** The folder that holds the programs, built when it is not in the cache yet. One build runs at a time. */
+export async function buildGo(build: GoBuild, options: GoBuildOptions = {}): Promise<string> {
+  const { log = (line) => process.stderr.write(`${line}\n`), cache = cacheFolder(), go = 'go' } = options;
+  const { what, programs } = build;
+  const final = join(cache, `${build.name}-${lockHash(build)}`);
+  const complete = (): boolean => Object.values(programs).every((program) => existsSync(join(final, program)));
+  if (complete()) return final;
+  const make = async (): Promise<string> => {
+    if (complete()) return final;
+    const unfinished = `${final}.unfinished`;
+    rmSync(unfinished, { recursive: true, force: true });
+    mkdirSync(unfinished, { recursive: true });
+    try {
+      await buildPrograms(build, unfinished, { log, go });
+      rmSync(final, { recursive: true, force: true });
+      renameSync(unfinished, final);
+    } finally {
+      rmSync(unfinished, { recursive: true, force: true });
+    }
+    return final;
+  };
+  return withInstallLock(`${final}.lock`, make, {
+    onWait: () => log(`${what} is being built by another process: waiting…`),
+  });
+}
+
+async function buildPrograms(
+  build: GoBuild,
+  folder: string,
+  { log, go }: { log: (line: string) => void; go: string },
+): Promise<void> {
+  const { what, programs } = build;
+  const count = Object.keys(programs).length;
+  for (const [index, [path, program]] of Object.entries(programs).entries()) {
+    const step = `${what}: ${program} (${index + 1} of ${count})`;
+    log(`Building ${step}, once…`);
+    const startMs = performance.now();
+    const seconds = (): number => Math.round((performance.now() - startMs) / 1000);
+    const timer = setInterval(() => log(`Still building ${step}, ${seconds()} s`), PROGRESS_MS);
+    try {
+      const output = join(folder, program);
+      await runGo(go, ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', output, path], build);
+    } finally {
+      clearInterval(timer);
+    }
+    log(`Built ${step} in ${seconds()} s`);
+  }
+}
+
+async function runGo(go: string, args: readonly string[], { what, module, cgo = false }: GoBuild): Promise<void> {
+  const child = spawn(go, args, {
+    cwd: module,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // The committed lock decides, whatever the user's settings are.
+    env: { ...process.env, GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: cgo ? '1' : '0' },
+  });
+  let output = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    output = `${output}${chunk}`.slice(-20_000);
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', (cause: NodeJS.ErrnoException) => {
+      const missing = cause.code === 'ENOENT';
+      const message = missing
+        ? `Building ${what} needs ${basename(go)}, which is not on PATH: install Go 1.26 or newer`
+        : `Building ${what} failed: ${cause.message}`;
+      reject(new RealStackError(missing ? 'go_missing' : 'install_failed', message, { cause }));
+    });
+    child.once('close', (code) => (code === 0 ? resolve() : reject(failure(what, output, code))));
+  });
+}
+
+function failure(what: string, output: string, code: number | null): RealStackError {
+  const old = /requires go >= (\S+)/.exec(output)?.[1];
+  if (old !== undefined) {
+    return new RealStackError('go_missing', `Building ${what} needs Go ${old} or newer: install it`);
+  }
+  if (/C compiler .* not found/.test(output)) {
+    return new RealStackError('install_failed', `Building ${what} needs a C compiler: install gcc`);
+  }
+  const lines = output.trim().split('\n');
+  // Package headings and downloads say nothing about what went wrong.
+  const reason = lines.findLast((line) => line !== '' && !/^(#|go: downloading)/.test(line)) ?? `exit ${code}`;
+  return new RealStackError('install_failed', `Building ${what} failed: ${reason.trim()}`);
+}
