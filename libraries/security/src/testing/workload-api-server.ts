@@ -9,10 +9,13 @@ import type {
   SpiffeWorkloadAPIServer,
   ValidateJWTSVIDRequest,
   ValidateJWTSVIDResponse,
+  WITSVIDRequest,
+  WITSVIDResponse,
   X509BundlesResponse,
   X509SVIDResponse,
 } from '../spiffe/workload-api/gen/spiffe/workload.ts';
 import { SpiffeWorkloadAPIService } from '../spiffe/workload-api/gen/spiffe/workload.ts';
+import type { WitIssuer } from './wit-issuer.ts';
 import type { WorkloadIssuer } from './workload-issuer.ts';
 
 /** What the server does wrong on purpose, read anew for each call. */
@@ -37,6 +40,8 @@ export interface WorkloadApiServerOptions {
   readonly uid?: number;
   readonly gid?: number;
   readonly faults?: WorkloadApiFaults;
+  /** Serves WIT-SVIDs too. Default: their calls are unimplemented, as with SPIRE's agent. */
+  readonly wit?: WitIssuer;
 }
 
 type Stream<Response> = ServerWritableStream<unknown, Response>;
@@ -129,8 +134,9 @@ export class WorkloadApiServer {
         const answer = this.#answer(call, () => this.#validate(call.request));
         answer.then((response) => callback(null, response), callback);
       },
-      fetchWitsvid: (call) => void call.emit('error', unimplemented()),
-      fetchWitBundles: (call) => void call.emit('error', unimplemented()),
+      fetchWitsvid: (call) => this.#serveWit(call, (wit) => this.#witSvids(wit, call.request)),
+      fetchWitBundles: (call) =>
+        this.#serveWit(call, (wit) => ({ bundles: { [`spiffe://${wit.trustDomain}`]: wit.jwks() } })),
     };
   }
 
@@ -171,6 +177,22 @@ export class WorkloadApiServer {
     if (ids.length === 0) throw denied();
     const { issuer } = this.#options;
     return { svids: ids.map((id) => ({ spiffeId: id, svid: issuer.jwtSvid(id, audience), hint: '' })) };
+  }
+
+  #serveWit<Response>(call: ServerWritableStream<unknown, Response>, respond: (wit: WitIssuer) => Response): void {
+    const { wit } = this.#options;
+    if (wit === undefined) call.emit('error', unimplemented());
+    else this.#serve(call, () => respond(wit));
+  }
+
+  #witSvids(wit: WitIssuer, { spiffeId }: WITSVIDRequest): WITSVIDResponse {
+    const ids = spiffeId === '' ? this.#ids : this.#ids.filter((id) => id === spiffeId);
+    return {
+      svids: ids.map((id) => {
+        const { token, privateKeyJwk } = wit.issue(id);
+        return { spiffeId: id, witSvid: token, witSvidKey: privateKeyJwk, hint: '' };
+      }),
+    };
   }
 
   #validate({ audience, svid }: ValidateJWTSVIDRequest): ValidateJWTSVIDResponse {
