@@ -6,6 +6,26 @@ export { encodeSpiffeBundle } from './bundle/spiffe/encode.ts';
 export { MAX_BUNDLE_BYTES, parseSpiffeBundle } from './bundle/spiffe/parse.ts';
 export { compareSequence, type SpiffeBundle } from './bundle/spiffe/spiffe-bundle.ts';
 export { parseX509Bundle, type X509Bundle, type X509BundleSource } from './bundle/x509/x509-bundle.ts';
+export type {
+  BundleEndpoint,
+  SpiffeBundleEndpoint,
+  WebBundleEndpoint,
+} from './federation/bundle-endpoint.ts';
+export type { BundleMetrics } from './federation/bundle-metrics.ts';
+export {
+  type BundleHandlerOptions,
+  type BundleServerOptions,
+  bundleHandler,
+  bundleServer,
+} from './federation/bundle-server.ts';
+export {
+  Federation,
+  type FederationOptions,
+  type Relationship,
+  type RelationshipHealth,
+} from './federation/federation.ts';
+export { type FetchBundleOptions, fetchBundle } from './federation/fetch-bundle.ts';
+export { type BundleWatchHandler, type WatchBundleOptions, watchBundle } from './federation/watch-bundle.ts';
 export { matchAny, matchId, matchMemberOf, matchOneOf, type SpiffeIdMatcher } from './match.ts';
 export { BundleSource, firstBundleSource } from './source/bundle-source.ts';
 export { JwtSource, type JwtSourceOptions, type JwtSvidRequest } from './source/jwt-source.ts';
@@ -18,8 +38,10 @@ export { SpiffeError, type SpiffeErrorCode } from './spiffe-error.ts';
 export { SpiffeId } from './spiffe-id.ts';
 export type { JwtSvid } from './svid/jwt/jwt-svid.ts';
 export { parseJwtSvidInsecure } from './svid/jwt/parse.ts';
+export { JwtVerifier, type JwtVerifierOptions } from './svid/jwt/verifier.ts';
 export { type JwtVerifyOptions, verifyJwtSvid } from './svid/jwt/verify.ts';
 export { parseX509Svid, parseX509SvidPem, type X509SvidParts } from './svid/x509/parse.ts';
+export { peerChain } from './svid/x509/peer-chain.ts';
 export {
   type RevocationPolicy,
   type VerifiedX509Svid,

@@ -1,6 +1,6 @@
 import type { Server, TLSSocket, TlsOptions } from 'node:tls';
-import type { X509Svid } from '../spiffe/index.ts';
-import { type PeerRules, peerChain, verifyPeer } from './peer.ts';
+import { peerChain, type X509Svid } from '../spiffe/index.ts';
+import { type PeerRules, verifyPeer } from './peer.ts';
 import { secureContextOptions } from './secure-context.ts';
 
 export interface SpiffeServerOptions extends PeerRules {
