@@ -6,4 +6,4 @@ export { type Logger, silentLogger } from './logger.ts';
 export { Secret } from './secret.ts';
 export { SingleFlight } from './single-flight.ts';
 export { SnapshotCell } from './snapshot-cell.ts';
-export { assertSocketPath, MAX_SOCKET_PATH_BYTES } from './socket-path.ts';
+export { assertPostgresSocket, assertSocketPath, MAX_SOCKET_PATH_BYTES } from './socket-path.ts';

@@ -13,3 +13,11 @@ export function assertSocketPath(path: string): void {
     );
   }
 }
+
+/**
+ * The same rule for PostgreSQL clients: a `host` that is an absolute path names a folder, and what is connected to is the
+ * socket in it. Takes a client's resolved `host` and `port`; a host name passes.
+ */
+export function assertPostgresSocket({ host, port }: { readonly host: string; readonly port: number }): void {
+  if (host.startsWith('/')) assertSocketPath(`${host.replace(/\/$/, '')}/.s.PGSQL.${port}`);
+}

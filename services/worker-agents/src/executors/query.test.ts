@@ -43,6 +43,12 @@ const codeOf = (running: Promise<unknown>): Promise<string> =>
     (error: TicketFailure) => error.code,
   );
 
+test('a database whose socket has too long a path is refused before anything is leased', () => {
+  const executor = (host: string) => queryExecutor({ lease, database: { host, port: 5432, database: 'x' } });
+  expect(executor(`/${'a'.repeat(80)}`).type).toBe('QUERY');
+  expect(() => executor(`/${'a'.repeat(103)}`)).toThrow(RangeError);
+});
+
 test('a query is answered with its rows, and its login is gone when it ends', async () => {
   const { output } = await run(
     "select 1 as one, 'x' as text, null as nothing union all select 2, 'y', null order by 1",

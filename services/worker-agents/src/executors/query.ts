@@ -1,5 +1,5 @@
 import type { Secret } from '@neural-hive/security/common';
-import { messageOf } from '@neural-hive/security/common';
+import { assertPostgresSocket, messageOf } from '@neural-hive/security/common';
 import pg from 'pg';
 import { z } from 'zod';
 import type { Execution, Executor } from '../domain/executor.ts';
@@ -27,8 +27,10 @@ const REVOKE_ATTEMPTS = 3;
 /**
  * QUERY: one SELECT, VALUES or WITH statement in a read-only transaction, by a login of its own. Output: `rows` (a JSON
  * array of objects), `row_count` and `truncated`, which says whether a limit cut the rows off.
+ * @throws RangeError for a socket folder whose socket has a path over 103 bytes
  */
 export function queryExecutor({ lease, database, onRevokeFailed = () => {} }: QueryOptions): Executor {
+  assertPostgresSocket(new pg.Client(database));
   return {
     type: 'QUERY',
     async execute(execution) {

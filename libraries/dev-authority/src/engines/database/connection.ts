@@ -1,5 +1,5 @@
-import { fullJitterMs, sleep } from '@neural-hive/security/common';
-import { type ClientBase, type ClientConfig, Pool } from 'pg';
+import { assertPostgresSocket, fullJitterMs, messageOf, sleep } from '@neural-hive/security/common';
+import { Client, type ClientBase, type ClientConfig, Pool } from 'pg';
 import { type Fields, isRecord } from '../../api/fields.ts';
 import { invalid } from '../../fault.ts';
 
@@ -137,8 +137,19 @@ function withoutPassword(url: string): string {
     .replace(/(password\s*=\s*)(?!'?\{\{)(?:'[^']*'|\S+)/, '$1*****');
 }
 
+/** What the URL comes to. Refuses one that leads to a socket whose path would be cut. */
+function clientConfig(settings: ConnectionSettings): ClientConfig {
+  const config = parsedUrl(settings);
+  try {
+    assertPostgresSocket(new Client(config));
+  } catch (error) {
+    throw invalid(`error creating database object: ${messageOf(error)}`);
+  }
+  return config;
+}
+
 /** A URL, or `key=value` words as libpq takes them, with `{{username}}` and `{{password}}` filled in. */
-function clientConfig({ url, username, password }: ConnectionSettings): ClientConfig {
+function parsedUrl({ url, username, password }: ConnectionSettings): ClientConfig {
   const fill = (text: string, encode: (value: string) => string): string =>
     text.replace(/\{\{\s*(username|password)\s*\}\}/g, (_match, key: string) =>
       encode(key === 'username' ? username : password),

@@ -227,6 +227,20 @@ describe('what goes wrong', () => {
     });
     expect([dead.status, dead.text]).toEqual([400, expect.stringContaining('error verifying connection')]);
   });
+
+  test('a connection to a socket with a path over 103 bytes is refused', async () => {
+    const tooLong = new URLSearchParams({ host: `/${'a'.repeat(90)}`, port: '5432' });
+    for (const connectionUrl of [
+      `postgresql://{{username}}:{{password}}@/x?${tooLong}`,
+      `host=/${'a'.repeat(90)} dbname=x`,
+    ]) {
+      const { status, text } = await vault.root('POST', 'database/config/long', {
+        ...connection(),
+        connection_url: connectionUrl,
+      });
+      expect([status, text]).toEqual([400, expect.stringContaining('may be at most 103')]);
+    }
+  });
 });
 
 test('the admin password is never shown, and verifiers go to PostgreSQL where that is asked for', async () => {

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { type Clock, sleep, systemClock } from '../../common/index.ts';
+import { assertPostgresSocket, type Clock, sleep, systemClock } from '../../common/index.ts';
 import {
   type CredentialConsumer,
   CredentialError,
@@ -62,6 +62,7 @@ function internalsOf(pool: pg.Pool): PoolInternals {
 /**
  * Makes an existing pool follow `credential`. Its connections so far are retired: idle ones now, busy ones when they
  * are released. After that every rotation moves the pool over without failing what runs.
+ * @throws RangeError for a socket folder whose socket has a path over 103 bytes
  */
 export function rotatePool(
   pool: pg.Pool,
@@ -89,6 +90,8 @@ class RotatedPool implements PoolRotation, CredentialConsumer<PgLogin> {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#originalClient = this.#inner.Client;
+    // A client knows what host, port and connection string come to; making it connects to nothing.
+    assertPostgresSocket(new this.#originalClient(pool.options));
     for (const client of this.#inner._clients) this.#sessions.add(client, 0);
     this.#inner.Client = this.#taggedClient();
     this.#detach = credential.attach(this);

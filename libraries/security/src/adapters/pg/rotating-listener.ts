@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { type Clock, messageOf, type Random, sleep, systemClock } from '../../common/index.ts';
+import { assertPostgresSocket, type Clock, messageOf, type Random, sleep, systemClock } from '../../common/index.ts';
 import type { CredentialConsumer, DrainOptions, Generation, RotatingCredential } from '../../credentials/index.ts';
 import { type Logger, repeatDelayMs, silentLogger } from '../../vault/index.ts';
 import { type PgLogin, withLogin } from './login.ts';
@@ -63,6 +63,7 @@ export class RotatingListener implements CredentialConsumer<PgLogin> {
     onNotification: (notification: PgNotification) => void,
     options: RotatingListenerOptions = {},
   ): Promise<RotatingListener> {
+    assertPostgresSocket(new pg.Client(config));
     const listener = new RotatingListener(credential, config, channels, onNotification, options);
     listener.#current = await listener.#connect(credential.current());
     listener.#detach = credential.attach(listener);
