@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { chmodSync, lchownSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { assertSocketPath } from '@neural-hive/security/common';
@@ -70,8 +70,8 @@ export async function startAttemptLauncher(options: AttemptLauncherOptions): Pro
   });
   rmSync(socketPath, { force: true });
   await listen(server, socketPath);
-  chownSync(socketPath, workerUid, workerGid);
-  chmodSync(socketPath, 0o600);
+  // The folder is the worker's: what it may have put in the socket's place must not be given to it.
+  lchownSync(socketPath, workerUid, workerGid);
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
@@ -111,9 +111,12 @@ async function clearWorkspaces(folder: string, pool: UidPool, uids: readonly num
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
+    // Made with its mode: a change of the mode afterwards would follow a link.
+    const mask = process.umask(0o177);
     server.listen(path, () => {
       server.off('error', reject);
       resolve();
     });
+    process.umask(mask);
   });
 }

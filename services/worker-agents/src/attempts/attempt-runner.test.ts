@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -261,6 +270,8 @@ describe.runIf(root)('uid separation', () => {
       const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
       return code === 0 ? 'connected' : output.trim();
     };
+    const { mode, uid: owner } = lstatSync(socketPath);
+    expect([mode & 0o777, owner]).toEqual([0o600, WORKER_UID]);
     expect(await as(WORKER_UID)).toBe('connected');
     expect(await as(ATTEMPT_UIDS[0] ?? 0)).toBe('EACCES');
     expect(await as(65_534)).toBe('EACCES');

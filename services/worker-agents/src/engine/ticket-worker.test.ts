@@ -272,6 +272,25 @@ test('what is no ticket is answered as such', async () => {
   await result().toMatchObject({ status: 'FAILED', error_class: 'parameters', plan_id: 'plan-1' });
 });
 
+test('a refusal that cannot be sent does not cost the tickets that were claimed with it', async () => {
+  const unreadable = { ticketId: 'unreadable', planId: 'plan', fencing: 1, problem: 'no ticket' };
+  worker(
+    { BUILD: async () => ({ output: {} }) },
+    {
+      instead: (source) => ({
+        claim: async (...args: Parameters<TicketSource['claim']>) => {
+          const claimed = await source.claim(...args);
+          return claimed.tickets.length === 0 ? claimed : { ...claimed, unreadable: [unreadable] };
+        },
+        finish: (...args: Parameters<TicketSource['finish']>) =>
+          args[0] === 'unreadable' ? Promise.reject(new Error('away')) : source.finish(...args),
+      }),
+    },
+  );
+  await publish({ task_type: 'BUILD' });
+  await result().toMatchObject({ status: 'COMPLETED' });
+});
+
 test('a transport that fails for a while is asked again', async () => {
   let failures = 3;
   const made = worker(

@@ -105,8 +105,9 @@ export class TicketWorker {
     const round = nextRound(this.types, capacity, running);
     if (round === undefined) return 0;
     const { tickets, unreadable } = await source.claim({ ...round, agentId: publisher.agentId });
-    for (const ticket of unreadable) await this.#refuse(ticket);
+    // First: a refusal that cannot be sent must not cost the others their heartbeat.
     for (const claimed of [...tickets].sort(byUrgency)) this.#hold(claimed);
+    for (const ticket of unreadable) await this.#refuse(ticket);
     return tickets.length + unreadable.length;
   }
 
