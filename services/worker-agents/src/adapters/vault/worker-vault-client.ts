@@ -27,6 +27,9 @@ export interface Rotatable {
   rotate(reason: 'forced'): Promise<unknown>;
 }
 
+/** How long a ticket waits for settings when there are some to go on with. */
+const SETTINGS_WAIT_MS = 1_000;
+
 const login = z.object({ username: z.string().min(1), password: z.string().min(1) });
 
 interface WithSignal {
@@ -44,6 +47,7 @@ export function parseLogin(data: Readonly<Record<string, unknown>>): LoginSecret
 export class WorkerVaultClient implements ExecutionSecrets {
   readonly #options: Required<WorkerVaultClientOptions>;
   readonly #held: Rotatable[] = [];
+  readonly #settings = new Map<TaskType, ExecutionSettings>();
   /** Results whose write was begun and not answered. */
   readonly #inDoubt = new Set<string>();
 
@@ -68,10 +72,22 @@ export class WorkerVaultClient implements ExecutionSecrets {
     });
   }
 
-  async settingsFor(type: TaskType, options: { signal: AbortSignal }): Promise<ExecutionSettings> {
-    const stored = await this.getExecutionCredentials(type, options);
+  /** While Vault does not answer, the settings that were read last for this task type go on; a refusal ends them. */
+  async settingsFor(type: TaskType, { signal }: { signal: AbortSignal }): Promise<ExecutionSettings> {
+    const known = this.#settings.get(type);
+    let stored: Secret<Record<string, unknown>>;
+    try {
+      const waiting = known === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(SETTINGS_WAIT_MS)]);
+      stored = await this.getExecutionCredentials(type, { signal: waiting });
+    } catch (error) {
+      if (known === undefined || signal.aborted || (isVaultError(error) && !error.retryable)) throw error;
+      return known;
+    }
     const parsed = executionSettings.safeParse(stored.reveal());
-    if (parsed.success) return parsed.data;
+    if (parsed.success) {
+      this.#settings.set(type, parsed.data);
+      return parsed.data;
+    }
     const names = parsed.error.issues.map(({ path }) => path.join('.')).join(', ');
     throw new TicketFailure('backend', `${KV_PATHS.workerExecutionOf(type)}: these settings are wrong: ${names}`);
   }
