@@ -1,3 +1,5 @@
+export { processStart } from './adapters/filesystem/process-identity.ts';
+export { lockHolder, tryTakeLock } from './adapters/filesystem/process-lock.ts';
 export { AttemptError, type AttemptErrorCode } from './attempts/attempt-error.ts';
 export {
   type AttemptLauncher,

@@ -1,48 +1,45 @@
-import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import * as processLock from '@neural-hive/worker-agents';
 import { environmentFailure, fileFailure } from '../failure.ts';
-import { processStart } from './processes.ts';
 
 export interface SupervisorLock {
+  /** Idempotent. */
   release(): void;
-}
-
-interface Holder {
-  readonly pid: number;
-  readonly started: string;
 }
 
 /** The supervisor that holds the lock and lives, if any. A pid that was given to another process does not count. */
 export function lockHolder(path: string): number | undefined {
-  let holder: Partial<Holder>;
   try {
-    holder = JSON.parse(readFileSync(path, 'utf8')) as Partial<Holder>;
+    return processLock.lockHolder(path);
   } catch {
+    // Locks appear whole: one that cannot be read was torn by a full disk or a machine that went down.
     return undefined;
   }
-  const { pid, started } = holder;
-  return typeof pid === 'number' && started !== undefined && processStart(pid) === started ? pid : undefined;
 }
 
-/** One supervisor a data folder. A lock whose holder is gone is cleared. */
+/** One supervisor a data folder, also of several that start at once. A lock whose holder is gone is taken over. */
 export function takeLock(path: string): SupervisorLock {
-  const running = lockHolder(path);
-  if (running !== undefined) {
-    throw environmentFailure(
-      `A platform is running on this folder already (process ${running}): stop it with \`hive down\`.`,
-    );
-  }
+  let held: SupervisorLock | undefined;
   try {
-    unlinkSync(path);
-  } catch {
-    // No stale lock to clear.
-  }
-  let file: number;
-  try {
-    file = openSync(path, 'wx', 0o600);
+    if (isTorn(path)) rmSync(path, { force: true });
+    held = processLock.tryTakeLock(path);
   } catch (error) {
     throw fileFailure(error, path);
   }
-  writeSync(file, JSON.stringify({ pid: process.pid, started: processStart(process.pid) ?? '' } satisfies Holder));
-  closeSync(file);
-  return { release: () => unlinkSync(path) };
+  if (held === undefined) {
+    throw environmentFailure(
+      `A platform is running on this folder already (process ${lockHolder(path) ?? 'unknown'}): stop it with \`hive down\`.`,
+    );
+  }
+  return { release: () => rmSync(path, { force: true }) };
+}
+
+function isTorn(path: string): boolean {
+  if (!existsSync(path)) return false;
+  try {
+    processLock.lockHolder(path);
+    return false;
+  } catch {
+    return true;
+  }
 }

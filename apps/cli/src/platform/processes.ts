@@ -1,20 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Something that differs between two processes that had the same pid: their start time. Undefined when there is none. */
-export function processStart(pid: number): string | undefined {
-  try {
-    if (process.platform === 'linux') {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // The name in parentheses may hold spaces; the start time is field 22, the 20th after it.
-      const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return state === 'Z' ? undefined : rest[18];
-    }
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;
-  } catch {
-    return undefined;
-  }
-}
+export { processStart } from '@neural-hive/worker-agents';
 
 /** Pids of the processes whose environment carries `marker` as a whole entry. Linux only; elsewhere empty. */
 export function processesWith(marker: string): number[] {

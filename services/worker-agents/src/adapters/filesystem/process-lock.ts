@@ -23,15 +23,26 @@ export interface HeldLock {
  * dead owner only one replaces it, and nobody replaces a live successor. Rejects with the signal's reason.
  */
 export async function takeLock(path: string, { signal }: { signal: AbortSignal }): Promise<HeldLock> {
-  const own: Owner = { pid: process.pid, started: processStart(process.pid) ?? '', nonce: randomUUID() };
   for (;;) {
     signal.throwIfAborted();
-    if (tryTake(path, own)) {
-      sweep(path);
-      return { release: () => unlinkSync(path) };
-    }
+    const held = tryTakeLock(path);
+    if (held !== undefined) return held;
     await delay(POLL_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** The same without waiting: undefined when a living process holds it. */
+export function tryTakeLock(path: string): HeldLock | undefined {
+  const own: Owner = { pid: process.pid, started: processStart(process.pid) ?? '', nonce: randomUUID() };
+  if (!tryTake(path, own)) return undefined;
+  sweep(path);
+  return { release: () => unlinkSync(path) };
+}
+
+/** The living process that holds the lock, if one does. Throws for a file that is no lock. */
+export function lockHolder(path: string): number | undefined {
+  const found = ownerOf(path);
+  return found !== undefined && isAlive(found) ? found.pid : undefined;
 }
 
 function tryTake(path: string, own: Owner): boolean {
