@@ -10,13 +10,18 @@ describe('BoundedMap', () => {
     expect([map.get('b', Number.MAX_SAFE_INTEGER), [...map.values()]]).toEqual([2, [2]]);
   });
 
-  test('lets the least recently used entry go first', () => {
+  test('lets the oldest entry go first, and one that was used a round later', () => {
     const map = new BoundedMap<string, number>(2);
     map.set('a', 1);
     map.set('b', 2);
     expect(map.get('a')).toBe(1);
     map.set('c', 3);
-    expect([map.get('a'), map.get('b'), map.get('c'), map.size]).toEqual([1, undefined, 3, 2]);
+    expect([...map.values()]).toEqual([1, 3]);
+    map.set('d', 4);
+    expect([...map.values()]).toEqual([3, 4]);
+    expect([map.get('c'), map.get('d')]).toEqual([3, 4]);
+    map.set('e', 5);
+    expect([map.get('c'), map.get('d'), map.get('e'), map.size]).toEqual([undefined, 4, 5, 2]);
   });
 
   test('replaces, deletes and clears', () => {

@@ -1,9 +1,12 @@
 interface Entry<V> {
   readonly value: V;
   readonly expiresAtMs: number;
+  /** Since it last could have gone. */
+  used: boolean;
 }
 
-/** A map for caches: it holds at most so many entries, each until its own end. The least recently used goes first. */
+/** A map for caches: it holds at most so many entries, each until its own end. The oldest goes first, but one that
+ * was used gets a second round; so a hit moves nothing. */
 export class BoundedMap<K, V> {
   readonly #maxEntries: number;
   readonly #entries = new Map<K, Entry<V>>();
@@ -23,20 +26,29 @@ export class BoundedMap<K, V> {
   get(key: K, nowMs?: number): V | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    if (nowMs !== undefined && nowMs >= entry.expiresAtMs) return undefined;
-    this.#entries.set(key, entry);
+    if (nowMs !== undefined && nowMs >= entry.expiresAtMs) {
+      this.#entries.delete(key);
+      return undefined;
+    }
+    entry.used = true;
     return entry.value;
   }
 
   /** @param expiresAtMs From this moment on the entry is not there, default never. */
   set(key: K, value: V, expiresAtMs = Number.POSITIVE_INFINITY): void {
     this.#entries.delete(key);
-    this.#entries.set(key, { value, expiresAtMs });
-    if (this.#entries.size <= this.#maxEntries) return;
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      return;
+    if (this.#maxEntries === 0) return;
+    if (this.#entries.size === this.#maxEntries) this.#makeRoom();
+    this.#entries.set(key, { value, expiresAtMs, used: false });
+  }
+
+  /** Ends, since an entry that was moved is no longer used. */
+  #makeRoom(): void {
+    for (const [key, entry] of this.#entries) {
+      this.#entries.delete(key);
+      if (!entry.used) return;
+      entry.used = false;
+      this.#entries.set(key, entry);
     }
   }
 

@@ -4,7 +4,8 @@ import { lowerAscii, TrustDomain } from './trust-domain.ts';
 const SCHEME = 'spiffe://';
 /** SPIFFE-ID, 2.3. */
 const MAX_ID_BYTES = 2048;
-/** SPIFFE-ID, 2.2. */
+/** SPIFFE-ID, 2.2; what it does not take is judged segment by segment. */
+const PLAIN_PATH = /^(?:\/[a-zA-Z0-9_-][a-zA-Z0-9._-]*)*$/;
 const SEGMENT = /^[a-zA-Z0-9._-]+$/;
 
 /** The name of a workload, such as `spiffe://example.org/ns/prod/sa/api`. Two equal IDs have equal text. */
@@ -69,7 +70,7 @@ export class SpiffeId {
 }
 
 function assertPath(path: string): void {
-  if (path === '') return;
+  if (PLAIN_PATH.test(path)) return;
   for (const segment of path.slice(1).split('/')) assertSegment(segment);
 }
 

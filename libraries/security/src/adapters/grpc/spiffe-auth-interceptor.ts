@@ -5,8 +5,8 @@ import {
   type ServerInterceptor,
   ServerListenerBuilder,
 } from '@grpc/grpc-js';
-import { type Clock, systemClock } from '../../common/index.ts';
-import { type JwtBundleSource, SpiffeError, type SpiffeId, verifyJwtSvid } from '../../spiffe/index.ts';
+import type { Clock } from '../../common/index.ts';
+import { type JwtBundleSource, JwtVerifier, SpiffeError, type SpiffeId } from '../../spiffe/index.ts';
 import type { AuthMetrics } from './auth-metrics.ts';
 import { bearerToken } from './bearer-token.ts';
 import { setCaller } from './caller.ts';
@@ -23,6 +23,10 @@ export interface SpiffeAuthOptions {
   readonly issuer?: string;
   /** How far clocks may differ, in seconds from 0 to 120, default 30. 0 where caller and service share one clock. */
   readonly leewaySeconds?: number;
+  /** How many verified tokens are remembered, default 1024; 0 verifies the token of every call anew. */
+  readonly maxRemembered?: number;
+  /** How long a verified token is remembered at most, in seconds from 0 to 3600, default 300; never beyond its `exp`. */
+  readonly rememberSeconds?: number;
   /** Allowed SPIFFE IDs by full method name, `/package.Service/Method`. What is not in it is refused. */
   readonly methods: Readonly<Record<string, readonly string[]>>;
   /** Full names of methods that need no token, such as those of health and reflection. Default none. */
@@ -42,14 +46,13 @@ export interface SpiffeAuthOptions {
 export class SpiffeAuthInterceptor {
   readonly #options: SpiffeAuthOptions;
   readonly #table: MethodTable;
+  readonly #verifier: JwtVerifier;
 
   /** @throws TypeError, RangeError for an audience, a leeway or a method name that cannot be; SpiffeError for an ID */
   constructor(options: SpiffeAuthOptions) {
-    const { audience, leewaySeconds = 0 } = options;
-    if (audience.length === 0) throw new TypeError('audience: at least one is needed');
-    if (!(leewaySeconds >= 0 && leewaySeconds <= 120)) throw new RangeError('leewaySeconds: must be between 0 and 120');
     this.#options = options;
     this.#table = new MethodTable(options.methods, options.exceptions ?? []);
+    this.#verifier = new JwtVerifier(options);
   }
 
   /** For the server's option `interceptors`. */
@@ -94,14 +97,7 @@ export class SpiffeAuthInterceptor {
 
   #authorize(method: string, metadata: Metadata, call: ServerInterceptingCallInterface): SpiffeId {
     if (!this.#table.has(method)) throw new Refusal('unknown_method');
-    const { bundles, audience, issuer, leewaySeconds, clock = systemClock } = this.#options;
-    const { id } = verifyJwtSvid(bearerToken(metadata), {
-      bundles,
-      audience,
-      nowMs: clock.now(),
-      ...(issuer === undefined ? {} : { issuer }),
-      ...(leewaySeconds === undefined ? {} : { leewaySeconds }),
-    });
+    const { id } = this.#verifier.verify(bearerToken(metadata));
     if (this.#options.tokenMatchesPeer !== false) {
       const peer = connectionPeerOf(call);
       // A token that another workload holds was taken from it.

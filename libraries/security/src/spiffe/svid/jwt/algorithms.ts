@@ -32,11 +32,16 @@ export function fitsAlgorithm(key: KeyObject, name: string): boolean {
   return algorithm.curve === undefined || key.asymmetricKeyDetails?.namedCurve === algorithm.curve;
 }
 
+/** Holds what is verified, one at a time: a buffer for each token would be the larger part of the garbage. */
+const scratch = Buffer.allocUnsafeSlow(8192);
+
 /** The caller has asked `fitsAlgorithm`. `signed` is ASCII. */
 export function verifyJwtSignature(name: string, signed: string, key: KeyObject, signature: Uint8Array): boolean {
   const algorithm = ALGORITHMS.get(name);
   if (algorithm === undefined) return false;
-  return verify(algorithm.hash, Buffer.from(signed, 'latin1'), verifyKey(algorithm, key), signature);
+  const fits = signed.length <= scratch.length;
+  const bytes = fits ? scratch.subarray(0, scratch.write(signed, 'latin1')) : Buffer.from(signed, 'latin1');
+  return verify(algorithm.hash, bytes, verifyKey(algorithm, key), signature);
 }
 
 /** RSASSA-PKCS1-v1_5 is what a key of the type `rsa` is used for unless told otherwise. */
