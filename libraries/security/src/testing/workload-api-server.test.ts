@@ -65,7 +65,7 @@ describe('X509Source', () => {
     expect(source.generation).toBe(1);
   });
 
-  test('follows a rotation, whole and once', async () => {
+  test('W-03: follows a rotation, whole and once', async () => {
     const { endpoint, issuer } = await serve();
     const source = await x509(endpoint);
     const first = source.getX509Svid();
@@ -75,7 +75,7 @@ describe('X509Source', () => {
     expect(source.generation).toBe(2);
   });
 
-  test('lives through a restart of the agent with a new socket, and a repeated message is no change', async () => {
+  test('E-09: lives through a restart of the agent with a new socket, and a repeated message is no change', async () => {
     const { server, endpoint, path, issuer } = await serve();
     const source = await x509(endpoint);
     await server.close();
@@ -89,7 +89,7 @@ describe('X509Source', () => {
     await next;
   });
 
-  test('withdraws the SVID when the agent denies it, and serves again when it is given back', async () => {
+  test('W-11, E-10: withdraws the SVID when the agent denies it, and serves again when it is given back', async () => {
     const { server, endpoint } = await serve();
     const source = await x509(endpoint);
     server.setIds([]);
@@ -99,7 +99,7 @@ describe('X509Source', () => {
     await expect.poll(() => source.health().state, { timeout: 10_000 }).toBe('healthy');
   });
 
-  test('keeps the previous state when a message is wrong', async () => {
+  test('W-06: keeps the previous state when a message is wrong', async () => {
     const faults: WorkloadApiFaults = {};
     const { endpoint, issuer } = await serve({ faults });
     const source = await x509(endpoint);
@@ -122,7 +122,7 @@ describe('X509Source', () => {
     });
   });
 
-  test('stops at once when the agent refuses the call for good', async () => {
+  test('E-08: stops at once when the agent refuses the call for good', async () => {
     const { endpoint } = await serve({ faults: { fail: { code: status.INVALID_ARGUMENT } } });
     await expect(X509Source.open({ endpoint })).rejects.toMatchObject({
       cause: { code: 'WORKLOAD_API_INVALID_ARGUMENT' },
@@ -140,7 +140,7 @@ describe('X509Source', () => {
 });
 
 describe('JwtSource', () => {
-  test('fetches a token that verifies against the bundles it watches', async () => {
+  test('W-16: fetches a token that verifies against the bundles it watches', async () => {
     const { endpoint } = await serve();
     const source = await jwt(endpoint);
     const { token } = await source.fetchJwtSvid({ audience: 'there' });
@@ -172,7 +172,7 @@ describe('JwtSource', () => {
 });
 
 describe('WorkloadApiClient', () => {
-  test('lets the agent judge a token', async () => {
+  test('W-16: lets the agent judge a token', async () => {
     const { endpoint } = await serve();
     const client = new WorkloadApiClient({ endpoint });
     cleanups.push(() => client.close());
@@ -205,7 +205,7 @@ describe('WorkloadApiClient', () => {
   });
 });
 
-test('a call without the security header is refused', async () => {
+test('E-03, E-12: a call needs the security header and nothing else', async () => {
   const { endpoint } = await serve();
   const stub = new SpiffeWorkloadAPIClient(endpoint, credentials.createInsecure());
   cleanups.push(() => stub.close());

@@ -249,7 +249,7 @@ test('a wrong table is refused at once', () => {
 });
 
 describe('jwtSvidInterceptor', () => {
-  test('sends the token of the source with unary and streaming calls', async () => {
+  test('J-14: sends the token of the source with unary and streaming calls', async () => {
     await open();
     const asked: unknown[] = [];
     const source = {

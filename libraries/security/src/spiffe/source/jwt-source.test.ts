@@ -125,7 +125,7 @@ test('the token at hand outlives a failing agent until it ends', async () => {
   await expect(token()).rejects.toMatchObject({ code: 'WORKLOAD_API_UNAVAILABLE', retryable: true });
 });
 
-test('a denied token is not served from the cache (W-14)', async () => {
+test('W-14: a denied token is not served from the cache', async () => {
   const { clock, faults, token, nextFetch } = await open();
   const first = await token();
   await clock.advance(85_000);

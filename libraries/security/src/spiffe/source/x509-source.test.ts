@@ -33,7 +33,7 @@ async function open(options: Parameters<typeof X509Source.open>[0]) {
   return source;
 }
 
-test('the first of several identities is the default, and another can be picked by its hint', async () => {
+test('W-19: the first of several identities is the default, and another can be picked', async () => {
   const { endpoint } = await serve({
     spoilX509: (response) => ({
       ...response,
@@ -48,7 +48,7 @@ test('the first of several identities is the default, and another can be picked 
   expect(external.getX509Svid().id.toString()).toBe(IDS[1]);
 });
 
-test('of SVIDs with the same hint only the first counts (W-10)', async () => {
+test('W-10: of SVIDs with the same hint only the first counts', async () => {
   const { endpoint } = await serve({
     spoilX509: (response) => ({ ...response, svids: response.svids.map((svid) => ({ ...svid, hint: 'same' })) }),
   });
@@ -63,7 +63,7 @@ test('of SVIDs with the same hint only the first counts (W-10)', async () => {
   expect(count).toBe(1);
 });
 
-test('an SVID without its bundle, or under another name, is discarded with its whole message (W-06)', async () => {
+test('W-06: an SVID without its bundle, or under another name, is discarded with its whole message', async () => {
   const faults: WorkloadApiFaults = {};
   const { endpoint, issuer } = await serve(faults);
   const source = await open({ endpoint });
@@ -82,7 +82,7 @@ test('an SVID without its bundle, or under another name, is discarded with its w
   }
 });
 
-test('a bundle that is gone from a message is gone (W-04)', async () => {
+test('W-04, W-03: a bundle that is gone from a message is gone', async () => {
   const { endpoint, issuer } = await serve();
   const source = await open({ endpoint });
   const foreign = CertificateAuthority.create('foreign.org');
@@ -106,7 +106,7 @@ test('an SVID is replaced by itself at half of its life', async () => {
   expect(first.expiresAtMs).toBeGreaterThan(Date.now() - 1_000);
 });
 
-test('a denial withdraws the SVID only after its grace', async () => {
+test('W-11: a denial withdraws the SVID after its grace, which is none unless told otherwise', async () => {
   const { endpoint, server } = await serve();
   const patient = await open({ endpoint, deniedGraceMs: 60_000 });
   const strict = await open({ endpoint });
@@ -119,7 +119,7 @@ test('a denial withdraws the SVID only after its grace', async () => {
   expect(patient.getX509Svid().id.toString()).toBe(IDS[0]);
 });
 
-test('a stream that is dropped changes nothing', async () => {
+test('W-02: a stream that is dropped changes nothing', async () => {
   const { endpoint, server, issuer } = await serve();
   const source = await open({ endpoint });
   server.dropStreams();

@@ -45,7 +45,7 @@ function watch(parse: (message: string) => string = (message) => message) {
   return { clock, stop, streams, values, errors, ended, last: () => streams.at(-1) as PlayedStream };
 }
 
-test('a stream that was healthy is opened again at once', async () => {
+test('W-02: a stream that was healthy is opened again at once', async () => {
   const { clock, streams, last, values } = watch();
   last().say('a');
   await clock.advance(60_000);
@@ -56,7 +56,7 @@ test('a stream that was healthy is opened again at once', async () => {
   expect(values).toEqual(['a', 'b']);
 });
 
-test('an agent that ends each stream after its first message is not asked in a hot loop', async () => {
+test('W-02: an agent that ends each stream after its first message is not asked in a hot loop', async () => {
   const { clock, streams, last } = watch();
   for (let round = 0; round < 5; round += 1) {
     last().say('a');
@@ -66,7 +66,7 @@ test('an agent that ends each stream after its first message is not asked in a h
   expect(streams).toHaveLength(2);
 });
 
-test('failures wait longer each time, and never longer than 5 s', async () => {
+test('E-09, W-21: failures wait longer each time, and never longer than 5 s', async () => {
   const { clock, streams, last } = watch();
   const delays: number[] = [];
   for (let round = 0; round < 8; round += 1) {
@@ -79,25 +79,35 @@ test('failures wait longer each time, and never longer than 5 s', async () => {
   expect(delays).toEqual([200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000]);
 });
 
-test.each([status.CANCELLED, status.PERMISSION_DENIED, status.INTERNAL, status.UNKNOWN])(
-  'status %i from the agent is tried again',
-  async (code) => {
-    const { clock, streams, last, errors } = watch();
-    last().fail(code);
-    await clock.advance(200);
-    expect(streams).toHaveLength(2);
-    expect(errors).toMatchObject([{ retryable: true }]);
-  },
-);
-
-test.each([status.INVALID_ARGUMENT, status.UNIMPLEMENTED])('status %i is final', async (code) => {
-  const { streams, last, ended } = watch();
+test.each([
+  ['E-09: an agent that is unavailable is tried again with backoff', status.UNAVAILABLE],
+  ['E-10: a denial is tried again with backoff', status.PERMISSION_DENIED],
+  ['E-09: a cancellation that is not ours is tried again with backoff', status.CANCELLED],
+  ['E-09: an internal error is tried again with backoff', status.INTERNAL],
+  ['E-09: an unknown error is tried again with backoff', status.UNKNOWN],
+])('%s', async (_name, code) => {
+  const { clock, streams, last, errors } = watch();
   last().fail(code);
-  await expect(ended).rejects.toMatchObject({ retryable: false });
+  await clock.advance(100);
   expect(streams).toHaveLength(1);
+  await clock.advance(100);
+  expect(streams).toHaveLength(2);
+  expect(errors).toMatchObject([{ retryable: true }]);
 });
 
-test('a message that cannot be read is reported and the stream goes on', async () => {
+test.each([
+  ['E-08, W-21: InvalidArgument is reported and final', status.INVALID_ARGUMENT],
+  ['E-11, W-21: Unimplemented is reported and final', status.UNIMPLEMENTED],
+])('%s', async (_name, code) => {
+  const { clock, streams, last, ended, errors } = watch();
+  last().fail(code);
+  await expect(ended).rejects.toMatchObject({ retryable: false });
+  await clock.advance(60_000);
+  expect(streams).toHaveLength(1);
+  expect(errors).toHaveLength(1);
+});
+
+test('W-06: a message that cannot be read is reported and the stream goes on', async () => {
   const { last, values, errors, streams } = watch((message) => {
     if (message === 'bad') throw new TypeError('unreadable');
     return message;
