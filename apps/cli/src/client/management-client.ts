@@ -5,7 +5,8 @@ import { SpiffeHttpClient } from './spiffe-http.ts';
 
 const listed = z.object({
   credentials: z.array(
-    z.object({ name: z.string(), kind: z.string(), generation: z.int(), ttlSeconds: z.number().nullable() }),
+    // A credential without an end of its own has the lifetime 0.
+    z.object({ name: z.string(), kind: z.string(), generation: z.int(), ttlSeconds: z.number() }),
   ),
 });
 export type ListedCredential = z.infer<typeof listed>['credentials'][number];

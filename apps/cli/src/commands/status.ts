@@ -20,7 +20,7 @@ export function status(options: { home?: string }, output: Output): Promise<numb
       services.push({ name, credentials });
       output.line(name);
       for (const { name: credential, kind, generation, ttlSeconds } of credentials) {
-        const life = ttlSeconds === null ? 'no end of its own' : `lives ${Math.round(ttlSeconds)} s`;
+        const life = ttlSeconds === 0 ? 'no end of its own' : `lives ${Math.round(ttlSeconds)} s`;
         output.line(`  ${credential.padEnd(40)} ${kind.padEnd(12)} generation ${generation}, ${life}`);
       }
     }

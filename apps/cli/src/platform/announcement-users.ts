@@ -8,7 +8,8 @@ import {
   createAnnouncementUser,
   dropAnnouncementUser,
 } from '@neural-hive/vault-setup';
-import pg from 'pg';
+import type pg from 'pg';
+import { withLogin } from './database.ts';
 
 /** The services that listen for announcements, with the KV path that holds the login they do it with. */
 const LISTENERS = { orchestrator: KV_PATHS.orchestratorKafka, worker: KV_PATHS.workerKafka } as const;
@@ -68,18 +69,9 @@ export class AnnouncementUsers {
   /** Works with a login that is leased for this and given back at once. */
   async #asRotator(work: (client: pg.Client) => Promise<void>): Promise<void> {
     const lease = await this.#vault.database().credentials(ANNOUNCE_ROTATOR_ROLE);
-    const client = new pg.Client({
-      host: this.#postgres.socketFolder,
-      port: this.#postgres.port,
-      database: this.#postgres.database,
-      user: lease.value.username,
-      password: lease.value.password.reveal(),
-    });
     try {
-      await client.connect();
-      await work(client);
+      await withLogin(this.#postgres, lease.value, work);
     } finally {
-      await client.end();
       await lease.revoke();
     }
   }

@@ -59,6 +59,29 @@ test('a process that is killed is started again', async () => {
   await child.stop();
 });
 
+test('last words that come after the end, through a pipe that a grandchild holds, do no harm', async () => {
+  const late = `process.on('SIGTERM', () => {}); setTimeout(() => { console.error('late'); process.exit(); }, 400);`;
+  const child = await SupervisedProcess.start(
+    specOf(`import { spawn } from 'node:child_process';
+      const grandchild = spawn(process.execPath, ['-e', ${JSON.stringify(late)}], { detached: true, stdio: ['ignore', 'ignore', 'inherit'] });
+      grandchild.once('spawn', () => console.log(JSON.stringify({ ready: true, grandchild: grandchild.pid })));
+      process.stdin.resume();`),
+  );
+  const grandchild = Number(child.ready.grandchild);
+  await child.stop();
+  expect(processStart(grandchild)).toBeDefined();
+  await expect.poll(() => processStart(grandchild)).toBeUndefined();
+  // What it wrote has been read by now; written to the closed log it would end this process.
+  await new Promise((resolve) => setImmediate(resolve));
+});
+
+test('a log that cannot be written does not end the supervisor', async () => {
+  const spec = specOf(READY);
+  const child = await SupervisedProcess.start({ ...spec, logFile: join(spec.cwd, 'none', 'log') });
+  expect(child.ready).toMatchObject({ ready: true });
+  await child.stop();
+});
+
 test('the end of the pipe tells the process that its supervisor is gone', async () => {
   const spec = specOf(READY);
   const parent = specOf(

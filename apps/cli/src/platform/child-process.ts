@@ -43,6 +43,8 @@ export class SupervisedProcess {
     this.spec = spec;
     this.#onRestart = onRestart;
     this.#log = createWriteStream(spec.logFile, { flags: 'a', mode: 0o600 });
+    // A full disk must not end the supervisor, which is what shuts everything down.
+    this.#log.on('error', () => undefined);
   }
 
   /** Resolves with the process once it has said that it is ready. */
@@ -58,6 +60,11 @@ export class SupervisedProcess {
       throw error;
     }
     return supervised;
+  }
+
+  /** A pipe may hold last words that come when the process, and the log with it, is over. */
+  #write(line: string): void {
+    if (this.#log.writable) this.#log.write(`${line}\n`);
   }
 
   /** What the process said when it became ready. */
@@ -83,7 +90,7 @@ export class SupervisedProcess {
     child.stdin?.on('error', () => {});
     const lastLines: string[] = [];
     createInterface({ input: child.stderr }).on('line', (line) => {
-      this.#log.write(`${line}\n`);
+      this.#write(line);
       lastLines.push(line);
       if (lastLines.length > 5) lastLines.shift();
     });
@@ -95,7 +102,7 @@ export class SupervisedProcess {
       createInterface({ input: child.stdout }).on('line', (line) => {
         const said = readyLine(line);
         if (said === undefined) {
-          this.#log.write(`${line}\n`);
+          this.#write(line);
           return;
         }
         clearTimeout(limit);
@@ -125,7 +132,7 @@ export class SupervisedProcess {
       const startedMs = performance.now();
       this.#ready = {};
       this.#launch().catch((error: Error) => {
-        this.#log.write(`${error.message}\n`);
+        this.#write(error.message);
         this.#relaunch('not ready', performance.now() - startedMs);
       });
     }, this.#delayMs);

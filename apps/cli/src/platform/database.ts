@@ -1,6 +1,7 @@
 import { migratorRole, SCHEMAS } from '@neural-hive/contracts';
 import { type EmbeddedPostgres, startPostgres } from '@neural-hive/embedded-postgres';
 import { runMigrations } from '@neural-hive/orchestrator-dynamic';
+import { Secret } from '@neural-hive/security/common';
 import type { VaultClient } from '@neural-hive/security/vault';
 import pg from 'pg';
 import { environmentFailure } from '../failure.ts';
@@ -22,23 +23,26 @@ export async function startDatabase(home: Home, log: (line: string) => void): Pr
   }
 }
 
-export async function withSuperuser<T>(
-  postgres: EmbeddedPostgres,
+/** Works in one session of its own. */
+export async function withLogin<T>(
+  { socketFolder: host, port, database }: Pick<EmbeddedPostgres, 'socketFolder' | 'port' | 'database'>,
+  { username: user, password }: { readonly username: string; readonly password: Secret<string> },
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({
-    host: postgres.socketFolder,
-    port: postgres.port,
-    database: postgres.database,
-    user: postgres.superuser.user,
-    password: postgres.superuser.password,
-  });
-  await client.connect();
+  const client = new pg.Client({ host, port, database, user, password: password.reveal() });
+  // The session's end shows at the next query; unheard, it would end the process.
+  client.on('error', () => undefined);
   try {
+    await client.connect();
     return await work(client);
   } finally {
-    await client.end();
+    await client.end().catch(() => undefined);
   }
+}
+
+export function withSuperuser<T>(postgres: EmbeddedPostgres, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const { user: username, password } = postgres.superuser;
+  return withLogin(postgres, { username, password: new Secret(password) }, work);
 }
 
 /** A login that was leased for one job and given back. */
@@ -53,18 +57,9 @@ export async function migrate(postgres: EmbeddedPostgres, vault: VaultClient): P
   const used: JobCredential[] = [];
   for (const schema of SCHEMAS) {
     const lease = await vault.database().credentials(migratorRole(schema));
-    const client = new pg.Client({
-      host: postgres.socketFolder,
-      port: postgres.port,
-      database: postgres.database,
-      user: lease.value.username,
-      password: lease.value.password.reveal(),
-    });
     try {
-      await client.connect();
-      await runMigrations(client, schema);
+      await withLogin(postgres, lease.value, (client) => runMigrations(client, schema));
     } finally {
-      await client.end();
       await lease.revoke();
     }
     const ttlSeconds = Math.round((lease.expiresAtMs - lease.issuedAtMs) / 1000);

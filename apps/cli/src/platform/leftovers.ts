@@ -1,22 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
-import pg from 'pg';
+import { withSuperuser } from './database.ts';
 
 /** The logins that may be there when nothing runs: everything else was leased or made for a run. */
 const LASTING_LOGINS = ['vault_admin'];
 
 /** Counts, as the database sees it, the logins that were leased and the sessions of such logins. */
 export async function countDatabaseLeftovers(postgres: EmbeddedPostgres): Promise<{ roles: number; sessions: number }> {
-  const { user, password } = postgres.superuser;
-  const client = new pg.Client({
-    host: postgres.socketFolder,
-    port: postgres.port,
-    database: postgres.database,
-    user,
-    password,
-  });
-  await client.connect();
-  try {
+  const { user } = postgres.superuser;
+  return withSuperuser(postgres, async (client) => {
     const { rows } = await client.query<{ roles: number; sessions: number }>(
       `SELECT (SELECT count(*)::int FROM pg_roles
                 WHERE rolcanlogin AND NOT rolsuper AND rolname <> ALL ($1)) AS roles,
@@ -26,9 +18,7 @@ export async function countDatabaseLeftovers(postgres: EmbeddedPostgres): Promis
       [LASTING_LOGINS, user],
     );
     return rows[0] ?? { roles: 0, sessions: 0 };
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** Leases that the audit log saw made and not end. */
