@@ -6,6 +6,11 @@ export { encodeSpiffeBundle } from './bundle/spiffe/encode.ts';
 export { MAX_BUNDLE_BYTES, parseSpiffeBundle } from './bundle/spiffe/parse.ts';
 export { compareSequence, type SpiffeBundle } from './bundle/spiffe/spiffe-bundle.ts';
 export { parseX509Bundle, type X509Bundle, type X509BundleSource } from './bundle/x509/x509-bundle.ts';
+export { admitsFallback } from './fallback/admission.ts';
+export type { FallbackSources } from './fallback/fallback-material.ts';
+export type { FallbackText } from './fallback/fallback-text.ts';
+export { FileSource, type FileSourceOptions } from './fallback/file-source.ts';
+export { openWithFallback } from './fallback/open-with-fallback.ts';
 export type {
   BundleEndpoint,
   SpiffeBundleEndpoint,
