@@ -9,6 +9,7 @@ const OID = {
   nameConstraints: '2.5.29.30',
   extendedKeyUsage: '2.5.29.37',
 } as const;
+const PROCESSED: ReadonlySet<string> = new Set(Object.values(OID));
 
 /** RFC 5280, 4.2.1.3. */
 export interface KeyUsage {
@@ -52,7 +53,6 @@ export function parseExtensions(field: DerReader | undefined): CertificateExtens
       found.set(oid, { critical, value });
     }
   }
-  const processed = new Set<string>(Object.values(OID));
   const keyUsage = found.get(OID.keyUsage);
   return {
     basicConstraints: read(found.get(OID.basicConstraints), readBasicConstraints),
@@ -60,7 +60,7 @@ export function parseExtensions(field: DerReader | undefined): CertificateExtens
     extendedKeyUsage: read(found.get(OID.extendedKeyUsage), readExtendedKeyUsage),
     ...(read(found.get(OID.subjectAltName), readNames) ?? { uriNames: [], nameKinds: [] }),
     nameConstraints: read(found.get(OID.nameConstraints), readNameConstraints),
-    unknownCritical: [...found].filter(([oid, { critical }]) => critical && !processed.has(oid)).map(([oid]) => oid),
+    unknownCritical: [...found].filter(([oid, { critical }]) => critical && !PROCESSED.has(oid)).map(([oid]) => oid),
   };
 }
 

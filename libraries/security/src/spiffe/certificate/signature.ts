@@ -45,14 +45,28 @@ export interface SignedStructure {
   readonly signature: Uint8Array;
 }
 
+/** Signatures that were found good, by issuer. */
+const goodSignatures = new WeakMap<Certificate, WeakSet<SignedStructure>>();
+
 /** Whether the key of `issuer` made the signature. */
 export function isSignedBy(signed: SignedStructure, issuer: Certificate): boolean {
+  if (goodSignatures.get(issuer)?.has(signed)) return true;
+  const good = checkSignature(signed, issuer);
+  if (good) {
+    const signatures = goodSignatures.get(issuer) ?? new WeakSet();
+    goodSignatures.set(issuer, signatures.add(signed));
+  }
+  return good;
+}
+
+function checkSignature(signed: SignedStructure, issuer: Certificate): boolean {
   const oid = new DerReader(signed.signatureAlgorithm).sequence('signatureAlgorithm').oid('algorithm');
   const algorithm = ALGORITHMS[oid];
   if (algorithm === undefined) return false;
   const key = certificatePublicKey(issuer);
   if (key.asymmetricKeyType !== algorithm.keyType) return false;
-  const bits = key.asymmetricKeyDetails?.modulusLength;
+  // Asked of RSA keys only, since reading the details of another costs as much as a signature.
+  const bits = algorithm.keyType === 'rsa' ? (key.asymmetricKeyDetails?.modulusLength ?? 0) : undefined;
   if (bits !== undefined && (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS)) return false;
   return verify(algorithm.hash, signed.tbs, key, signed.signature);
 }

@@ -1,6 +1,7 @@
 import { systemClock } from '../../../common/index.ts';
 import { parsedAuthorities, type X509BundleSource } from '../../bundle/x509/x509-bundle.ts';
 import { type Certificate, parseCertificate } from '../../certificate/certificate.ts';
+import { parseIssuer, rememberIssuers } from '../../certificate/known-issuers.ts';
 import { buildPath } from '../../certificate/path.ts';
 import { parseRevocationList, revocationStatus } from '../../certificate/revocation-list.ts';
 import { assertIssuer, assertLeaf } from '../../certificate/roles.ts';
@@ -48,7 +49,7 @@ export function verifyX509Svid(
   if (chain.length > MAX_CHAIN_LENGTH) {
     throw new SpiffeError('X509_SVID_INVALID', `The chain has more than ${MAX_CHAIN_LENGTH} certificates`);
   }
-  const [leaf, ...intermediates] = chain.map(parseCertificate);
+  const [leaf, ...intermediates] = chain.map((der, index) => (index === 0 ? parseCertificate(der) : parseIssuer(der)));
   if (leaf === undefined) throw new SpiffeError('X509_SVID_INVALID', 'The chain is empty');
   const id = assertLeaf(leaf);
   assertValidity(leaf, id, nowMs);
@@ -67,6 +68,7 @@ export function verifyX509Svid(
     const why = answer.reasons[0] ?? 'no issuer fits';
     throw new SpiffeError('X509_SVID_UNTRUSTED', `No path leads from ${id} to an authority of its bundle: ${why}`);
   }
+  rememberIssuers(answer.path.slice(1, -1));
   if (options.revocation !== undefined) assertNotRevoked(id, answer.path, options.revocation, nowMs);
   return { id, chain: answer.path.map(({ der }) => der), expiresAtMs: leaf.notAfterMs };
 }
