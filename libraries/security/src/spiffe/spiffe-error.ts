@@ -43,6 +43,7 @@ export type SpiffeErrorCode =
   | 'JWT_NOT_YET_VALID'
   | 'JWT_AUDIENCE_REFUSED'
   | 'JWT_ISSUER_REFUSED'
+  | 'JWT_LINK_REFUSED'
   // WIT-SVIDs
   | 'WIT_BUNDLE_INVALID'
   | 'WIT_MALFORMED'

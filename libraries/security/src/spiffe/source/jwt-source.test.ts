@@ -156,3 +156,27 @@ test('close ends a fetch that is under way', async () => {
   await ended;
   await expect(token()).rejects.toMatchObject({ code: 'SOURCE_CLOSED' });
 });
+
+test('the share of its life after which a token is fetched anew can be chosen', async () => {
+  const { clock, issuer, server } = await open();
+  const source = await JwtSource.open({ endpoint: server.endpoint, clock, refreshShare: 0.5 });
+  cleanups.push(() => source.close());
+  const first = await source.fetchJwtSvid({ audience: 'there' });
+  await clock.advance(49_000);
+  expect(await source.fetchJwtSvid({ audience: 'there' })).toBe(first);
+  expect(issuer.asked).toBe(1);
+  await clock.advance(1_000);
+  expect(await source.fetchJwtSvid({ audience: 'there' })).toBe(first);
+  await expect.poll(() => issuer.asked).toBe(2);
+  for (const refreshShare of [0, 1, Number.NaN]) {
+    await expect(JwtSource.open({ endpoint: server.endpoint, refreshShare })).rejects.toThrow(RangeError);
+  }
+});
+
+test('W-20: a token can be asked for by its hint, and there is none for a hint that nobody has', async () => {
+  const { source } = await open();
+  await expect(source.fetchJwtSvid({ audience: 'there' })).resolves.toBeDefined();
+  await expect(source.fetchJwtSvid({ audience: 'there', hint: 'missing' })).rejects.toMatchObject({
+    code: 'SVID_NOT_PICKED',
+  });
+});

@@ -6,6 +6,7 @@ import { CertificateAuthority } from '../../testing/certificate-authority.ts';
 import { type WorkloadApiFaults, WorkloadApiServer } from '../../testing/workload-api-server.ts';
 import { WorkloadIssuer } from '../../testing/workload-issuer.ts';
 import { TrustDomain } from '../trust-domain.ts';
+import { pickByHint } from './pick-by-hint.ts';
 import { SpiffeManager } from './spiffe-manager.ts';
 import { X509Source } from './x509-source.ts';
 
@@ -46,6 +47,27 @@ test('W-19: the first of several identities is the default, and another can be p
     pick: (svids) => svids.find(({ hint }) => hint === 'external') ?? svids[0],
   });
   expect(external.getX509Svid().id.toString()).toBe(IDS[1]);
+});
+
+test('W-20: an SVID is picked by its hint; without one that has it the message is refused, or the first is taken', async () => {
+  const faults: WorkloadApiFaults = {
+    spoilX509: (response) => ({
+      ...response,
+      svids: response.svids.map((svid, index) => ({ ...svid, hint: ['internal', 'external'][index] ?? '' })),
+    }),
+  };
+  const { endpoint } = await serve(faults);
+  expect((await open({ endpoint, pick: pickByHint('external') })).getX509Svid().id.toString()).toBe(IDS[1]);
+  const lenient = await open({ endpoint, pick: pickByHint('missing', { whenMissing: 'first' }) });
+  expect(lenient.getX509Svid().id.toString()).toBe(IDS[0]);
+  const strict = X509Source.open({ endpoint, pick: pickByHint('missing'), initialSyncTimeoutMs: 300 });
+  await expect(strict).rejects.toMatchObject({ code: 'SOURCE_NOT_READY', cause: { code: 'SVID_NOT_PICKED' } });
+  expect(() => pickByHint('')).toThrow(TypeError);
+});
+
+test('W-13: the revocation lists of the agent are kept beside the bundles', async () => {
+  const { endpoint } = await serve();
+  expect((await open({ endpoint })).getRevocationLists()).toEqual([]);
 });
 
 test('W-10: of SVIDs with the same hint only the first counts', async () => {
