@@ -26,6 +26,7 @@ const LIBRARY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   vault: ['common', 'encoding'],
   credentials: ['common', 'encoding', 'spiffe', 'vault'],
   cache: ['common'],
+  config: ['common', 'encoding', 'spiffe', 'vault'],
   adapters: ['common', 'encoding', 'spiffe', 'tls', 'vault', 'credentials', 'cache'],
   testing: ['common', 'encoding', 'spiffe', 'tls', 'vault', 'credentials', 'cache', 'adapters'],
 };
