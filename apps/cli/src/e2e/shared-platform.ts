@@ -62,6 +62,7 @@ export async function teardown(): Promise<void> {
   scratch?.remove();
   // Whatever was done to the platform, it ends in order and leaves nothing.
   if (ended !== undefined && (ended.code !== 0 || !output.includes('0 roles, 0 sessions, 0 leases, 0 processes'))) {
+    process.exitCode = 1;
     throw new Error(`the shared platform did not end in order (exit ${ended.code}):\n${output}`);
   }
 }

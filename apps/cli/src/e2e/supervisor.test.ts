@@ -80,22 +80,26 @@ test('a supervisor that is killed takes every process with it within 2 s, and Po
   timeout: 60_000,
 }, async () => {
   hive = await start();
+
   orphan = await attemptUnderWay(hive, 'orphan');
   const members = family(hive);
   const attempts = attemptProcesses(hive.home);
   expect(members.length).toBeGreaterThan(10);
   expect(databaseState(hive.home)).toBe(6);
-  await hive.end('SIGKILL');
+  // Counted from the kill, not from the end of its output, which a child that lives on could hold open.
+  hive.kill('SIGKILL');
   expect(await within(2_000, () => alive(members).length === 0 && attemptProcesses(hive.home).length === 0)).toBe(true);
   expect(attempts.filter((pid) => processStart(pid) !== undefined)).toEqual([]);
   expect(databaseState(hive.home)).toBe(1);
+  await hive.end('SIGKILL');
 });
 
 test('the next start clears lock, sockets and roles of the killed one, and goes on with its plans', {
   timeout: 60_000,
 }, async () => {
   expect(existsSync(hive.home.lockFile)).toBe(true);
-  expect(sockets(hive.home.run).length).toBeGreaterThan(0);
+  // The authority may or may not have had the time to remove its sockets.
+  expect(existsSync(hive.home.run)).toBe(true);
   for (const gate of gates.splice(0)) gate.letGo();
   const killed = hive.home;
   hive = await start();
