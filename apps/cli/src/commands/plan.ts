@@ -32,8 +32,9 @@ export async function follow(
   { orchestrator }: Pick<Operator, 'orchestrator'>,
   id: string,
   output: Output,
+  signal?: AbortSignal,
 ): Promise<PlanView> {
-  for await (const line of orchestrator.progress(id)) {
+  for await (const line of orchestrator.progress(id, signal)) {
     const text = describeProgress(line);
     if (text !== undefined) output.line(text);
     if (line.type === 'plan' && line.status === 'AWAITING_APPROVAL') {

@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { operatorIdentity } from '../client/operator.ts';
-import { EXIT } from '../failure.ts';
+import { EXIT, Failure } from '../failure.ts';
 import { type RunningReport, runReleaseJob } from '../job/release-job.ts';
 import { type JobReport, shortcomings } from '../job/report.ts';
 import type { Output } from '../output.ts';
@@ -11,6 +12,9 @@ export interface UpOptions {
   readonly job: boolean;
 }
 
+/** After Ctrl-C, for the step of the job that runs. */
+const JOB_GRACE_MS = 2_000;
+
 /** Brings the platform up, runs the main job, and stays until Ctrl-C or, with `once`, ends with a report. */
 export async function up(options: UpOptions, output: Output): Promise<number> {
   const stop = new AbortController();
@@ -21,7 +25,9 @@ export async function up(options: UpOptions, output: Output): Promise<number> {
     process.on(signal, () => stop.abort(new Error(signal)));
 
   output.heading('Neural Hive on this machine');
-  const platform = await Platform.open(options, output);
+  const platform = await Platform.open({ ...options, signal: stop.signal }, output).catch((error: unknown) => {
+    throw stop.signal.aborted ? new Failure(EXIT.fellShort, 'Stopped before the platform was ready.') : error;
+  });
   let running: RunningReport | undefined;
   let failure: unknown;
   try {
@@ -31,7 +37,8 @@ export async function up(options: UpOptions, output: Output): Promise<number> {
       try {
         const job = runReleaseJob({ platform, identity, output, signal: stop.signal });
         running = await Promise.race([job, stopped.then(() => undefined)]);
-        job.catch(() => undefined);
+        // What it began, such as a rotation, ends before the platform under it does.
+        await Promise.race([job.catch(() => undefined), delay(JOB_GRACE_MS, undefined, { ref: false })]);
       } finally {
         await identity.close();
       }

@@ -40,14 +40,14 @@ export async function runReleaseJob({ platform, identity, output, signal }: Rele
     await Promise.all(services.map((service) => service.load('start')));
 
     output.heading('The release');
-    const plan = await releaseOnce(orchestrator, output);
+    const plan = await releaseOnce(orchestrator, output, signal);
 
     output.heading('Callers that must be refused');
     await tryRefusedCallers(state, identity, output);
 
     output.heading('Rotations, while background readers use every credential');
     const bytes = proportionalBytes(platform.pids()) ?? null;
-    await rotateEverything({ platform, services, rounds: FORCED_ROUNDS, output });
+    await rotateEverything({ platform, services, rounds: FORCED_ROUNDS, output, signal });
     await awaitDueRotation({ services, output, signal });
     await Promise.all(services.map((service) => service.load('stop')));
     const reports = await Promise.all(services.map((service) => service.report()));
@@ -77,7 +77,7 @@ export async function runReleaseJob({ platform, identity, output, signal }: Rele
   }
 }
 
-async function releaseOnce(orchestrator: OrchestratorClient, output: Output): Promise<PlanView> {
+async function releaseOnce(orchestrator: OrchestratorClient, output: Output, signal: AbortSignal): Promise<PlanView> {
   const plan = readPlanFile(RELEASE_PLAN);
   const id = `${plan.plan_id}-${randomBytes(4).toString('hex')}`;
   const submitted = await orchestrator.submit({ ...plan, plan_id: id, created_at: Date.now(), valid_until: null });
@@ -86,7 +86,7 @@ async function releaseOnce(orchestrator: OrchestratorClient, output: Output): Pr
     const approved = await orchestrator.decide(id, 'approve', 'the release that every start runs');
     output.line(`approved as ${String(approved.approval.by)}, kept in the audit trail`);
   }
-  return follow({ orchestrator }, id, output);
+  return follow({ orchestrator }, id, output, signal);
 }
 
 function managementClients({ state }: Platform, identity: X509Source): ManagementClient[] {

@@ -18,10 +18,12 @@ export async function rotateEverything({
   services,
   rounds,
   output,
-}: Options & { rounds: number }): Promise<void> {
+  signal,
+}: Options & { rounds: number; signal: AbortSignal }): Promise<void> {
   for (let round = 1; round <= rounds; round += 1) {
     for (const service of services) {
       for (const { name, kind } of await service.credentials()) {
+        signal.throwIfAborted();
         const rotate = rotationOf(platform, service, name, kind);
         if (rotate !== undefined) {
           await output.step(`${round}. rotation of ${service.service} ${name}`, async () => {

@@ -66,7 +66,7 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
       mode: users.separated ? 0o660 : 0o600,
     })),
   };
-  const configFile = join(home.authority, 'config.json');
+  const configFile = home.authorityConfig;
   writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
   if (own !== undefined) chownSync(configFile, own, own);
   const spec: ChildSpec = {

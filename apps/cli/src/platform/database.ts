@@ -1,23 +1,22 @@
 import { migratorRole, SCHEMAS } from '@neural-hive/contracts';
-import { type EmbeddedPostgres, startPostgres } from '@neural-hive/embedded-postgres';
+import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
 import { runMigrations } from '@neural-hive/orchestrator-dynamic';
 import { Secret } from '@neural-hive/security/common';
 import type { VaultClient } from '@neural-hive/security/vault';
 import pg from 'pg';
 import { environmentFailure } from '../failure.ts';
 import type { Home } from './home.ts';
+import { superviseDatabase } from './supervised-database.ts';
 
 export const DATABASE = 'neural_hive';
 
 /** The server's own name for its superuser stays inside the supervisor; nothing else can log in as it. */
-export async function startDatabase(home: Home, log: (line: string) => void): Promise<EmbeddedPostgres> {
+export async function startDatabase(home: Home, onRestart: (why: string) => void): Promise<EmbeddedPostgres> {
   try {
-    return await startPostgres({
-      dataFolder: home.postgres,
-      socketFolder: home.postgresSockets,
-      database: DATABASE,
-      log,
-    });
+    return await superviseDatabase(
+      { dataFolder: home.postgres, socketFolder: home.postgresSockets, database: DATABASE },
+      onRestart,
+    );
   } catch (error) {
     throw environmentFailure(error instanceof Error ? error.message : String(error), error);
   }

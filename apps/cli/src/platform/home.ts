@@ -19,6 +19,8 @@ export interface Home {
   readonly stage: string;
   readonly logs: string;
   readonly caFile: string;
+  /** What the authority reads at its start. Not in its own folder, where it could put a link for root to follow. */
+  readonly authorityConfig: string;
   readonly postgresSockets: string;
   readonly launcherSockets: string;
   /** The folder that holds the Workload API socket of one workload. */
@@ -32,11 +34,15 @@ function defaultData(root: boolean): string {
   return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'neural-hive');
 }
 
+/** Below it come the run folder's name and, at most, `id/orchestrator-dynamic/agent.sock`: less than 103 bytes in all. */
+const LONGEST_BASE = 50;
+
 /** Names the folders without making them. The run folder is short, since socket paths hold 103 bytes. */
 export function locateHome(options: { root: boolean; data?: string }): Home {
   const data = options.data === undefined ? defaultData(options.root) : resolve(options.data);
   const name = `nh-${createHash('sha256').update(data).digest('hex').slice(0, 8)}`;
-  const base = options.root ? '/run' : (process.env.XDG_RUNTIME_DIR ?? tmpdir());
+  const own = process.env.XDG_RUNTIME_DIR ?? tmpdir();
+  const base = options.root ? '/run' : Buffer.byteLength(own) <= LONGEST_BASE ? own : '/tmp';
   const run = join(base, name);
   return {
     data,
@@ -50,6 +56,7 @@ export function locateHome(options: { root: boolean; data?: string }): Home {
     stage: join(data, 'stage'),
     logs: join(data, 'logs'),
     caFile: join(run, 'ca.pem'),
+    authorityConfig: join(run, 'authority.json'),
     postgresSockets: join(run, 'pg'),
     launcherSockets: join(run, 'launch'),
     identity: (workload) => join(run, 'id', workload),
@@ -69,7 +76,8 @@ export function makeFolder(path: string, { mode, uid, gid }: FolderOptions): voi
     mkdirSync(path, { recursive: true, mode });
     const found = lstatSync(path);
     if (!found.isDirectory()) throw environmentFailure(`${path} is not a folder: remove it.`);
-    if (own !== 0 && found.uid !== own) {
+    // As root one that is to belong to root, too: whoever owned it may have left something in it.
+    if (found.uid !== own && (own !== 0 || uid === undefined)) {
       throw environmentFailure(`${path} belongs to another user: remove it or choose another folder with --home.`);
     }
     if (own === 0) chownSync(path, uid ?? 0, gid ?? uid ?? 0);

@@ -18,7 +18,7 @@ import { type Home, locateHome, makeHome } from './home.ts';
 import { countDatabaseLeftovers, countOpenLeases } from './leftovers.ts';
 import { type SupervisorLock, takeLock } from './lock.ts';
 import { choosePorts, type Ports, requireFreePorts } from './ports.ts';
-import { processStart, processTree } from './processes.ts';
+import { processesWith, processStart, processTree } from './processes.ts';
 import { applySetup } from './secrets-setup.ts';
 import { launcherSocket, serviceSpecs } from './services.ts';
 import { type Programs, programsInPlace, stagePrograms } from './staging.ts';
@@ -31,6 +31,8 @@ const REPOSITORY = fileURLToPath(new URL('../../../..', import.meta.url));
 export interface PlatformOptions {
   /** The data folder. Default: `HIVE_HOME`, else the system's place for it. */
   readonly home?: string;
+  /** Ends the start after the step that runs; what was opened is closed. */
+  readonly signal?: AbortSignal;
 }
 
 /** The embedded platform: everything it needs, opened in order and closed in reverse. */
@@ -82,7 +84,9 @@ export class Platform {
       .map((pid) => ({ pid, started: processStart(pid) }));
     const leftovers = await this.#output.step('Shutting down', () => closeParts(this.#parts));
     const alive = before.filter(({ pid, started }) => started !== undefined && processStart(pid) === started);
-    return { ...leftovers, processes: alive.length };
+    // Also those that left our tree, or were started since.
+    const left = new Set([...alive.map(({ pid }) => pid), ...processesWith(this.#parts.marker)]);
+    return { ...leftovers, processes: left.size };
   }
 }
 
@@ -103,7 +107,11 @@ interface Parts {
   /** A service died: it could not give back what it had leased. */
   abandoned: boolean;
   state: PlatformState;
+  /** The entry of the environment that every process of this platform carries. */
+  marker: string;
 }
+
+const MARKER = 'HIVE_PLATFORM';
 
 async function open(options: PlatformOptions, output: Output, parts: Partial<Parts>): Promise<void> {
   const root = process.getuid?.() === 0;
@@ -117,15 +125,17 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
   if (!users.separated)
     output.line('Not started as root: the processes share one uid and are not separated from each other.');
 
-  const marker = { HIVE_PLATFORM: randomUUID() };
+  const marker = { [MARKER]: randomUUID() };
+  parts.marker = `${MARKER}=${marker[MARKER]}`;
   const onRestart = (name: string, why: string): void => output.line(`${name} ended (${why}) and is started again`);
   const programs = await output.step(users.separated ? 'Staging the programs' : 'Finding the programs', async () =>
     users.separated ? stagePrograms(REPOSITORY, home.stage) : programsInPlace(REPOSITORY),
   );
   parts.programs = programs;
+  options.signal?.throwIfAborted();
   const [postgres, authority] = await output.step('Starting PostgreSQL and the dev authority', () =>
     bothOrNone(
-      startDatabase(home, () => {}).then((started) => {
+      startDatabase(home, (why) => onRestart('PostgreSQL', why)).then((started) => {
         parts.postgres = started;
         return started;
       }),
@@ -135,6 +145,7 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
       }),
     ),
   );
+  options.signal?.throwIfAborted();
   const vault = await VaultClient.open({
     address: authority.address,
     ca: { file: home.caFile },
@@ -151,6 +162,7 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
     parts.jobCredentials = await migrate(postgres, vault);
     await announcements.create();
   });
+  options.signal?.throwIfAborted();
   parts.control = new AuthorityControl(authority.controlSocket);
   if (users.separated) {
     parts.launcher = await startAttemptLauncher({
