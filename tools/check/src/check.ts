@@ -3,6 +3,7 @@ import { openRepository, type Rule } from './repository.ts';
 import { fileLength } from './rules/file-length.ts';
 import { importDirection } from './rules/import-direction.ts';
 import { licences } from './rules/licences.ts';
+import { metricList } from './rules/metric-list.ts';
 import { privateNames } from './rules/private-names.ts';
 import { workspaceReadme } from './rules/workspace-readme.ts';
 
@@ -14,6 +15,7 @@ const RULES: readonly Rule[] = [
   licences,
   workspaceReadme,
   privateNames,
+  metricList,
 ];
 
 const repository = openRepository(process.cwd());
