@@ -133,11 +133,12 @@ func serve(o options) error {
 func greet(conn net.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(limit))
-	if err := conn.(*tls.Conn).Handshake(); err != nil {
+	secure := conn.(*tls.Conn)
+	if err := secure.Handshake(); err != nil {
 		_ = report(map[string]any{"refused": err.Error()})
 		return
 	}
-	peer, err := spiffetls.PeerIDFromConn(conn)
+	peer, err := spiffetls.PeerIDFromConnectionState(secure.ConnectionState())
 	if err != nil {
 		_ = report(map[string]any{"refused": err.Error()})
 		return
@@ -159,7 +160,7 @@ func dial(o options) error {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(limit))
-	peer, err := spiffetls.PeerIDFromConn(conn)
+	peer, err := spiffetls.PeerIDFromConnectionState(conn.ConnectionState())
 	if err != nil {
 		return err
 	}
