@@ -22,12 +22,19 @@ export function prometheusSpiffeMetrics(registry: Registry): SpiffeMetrics {
     labelNames: ['svid_type'],
     registers: [registry],
   });
+  const withdrawals = new Counter({
+    name: 'spiffe_svid_withdrawals_total',
+    help: 'Times that the agent denied what was held, so that it is no longer served',
+    labelNames: ['svid_type'],
+    registers: [registry],
+  });
   return {
     svidFetch(type, status, seconds) {
       fetches.inc({ svid_type: type, status });
       // A push took nobody's time.
       if (seconds > 0) durations.observe({ svid_type: type }, seconds);
     },
+    svidWithdrawn: (type) => withdrawals.inc({ svid_type: type }),
     streamReopened: (type) => reopenings.inc({ svid_type: type }),
   };
 }

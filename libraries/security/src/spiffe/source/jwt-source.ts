@@ -75,6 +75,7 @@ export class JwtSource implements JwtBundleSource {
         deniedGraceMs: options.deniedGraceMs ?? 0,
         signal: options.signal,
         same: sameBundles,
+        onWithdraw: () => options.metrics?.svidWithdrawn?.('jwt'),
       });
       return new JwtSource(watch, client, options);
     } catch (error) {

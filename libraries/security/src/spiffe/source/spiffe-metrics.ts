@@ -7,6 +7,8 @@ export interface SpiffeMetrics {
    * one that came from a file or a variable, which is no success.
    */
   svidFetch(type: SvidType, status: 'success' | 'error' | 'fallback', seconds: number): void;
+  /** The agent denied what was held, and it is no longer served. */
+  svidWithdrawn?(type: SvidType): void;
   /** A stream was opened anew because what it should have brought was overdue. */
   streamReopened?(type: SvidType): void;
 }

@@ -12,6 +12,8 @@ export interface SyncedWatchOptions<T> {
   readonly signal?: AbortSignal | undefined;
   readonly onUpdate?: (value: T) => void;
   readonly onError?: (error: SpiffeError) => void;
+  /** What was held is no longer served, because the agent denied it. */
+  readonly onWithdraw?: (error: SpiffeError) => void;
   /** Whether a message says the same as the one before: then nothing has changed. */
   readonly same?: (a: T, b: T) => boolean;
 }
@@ -152,6 +154,7 @@ export class SyncedWatch<T> {
     if (error.code !== 'WORKLOAD_API_PERMISSION_DENIED' || this.#grace !== undefined) return;
     this.#grace = this.#options.clock.setTimer(this.#options.deniedGraceMs, () => {
       this.#denied = true;
+      if (this.#cell.get() !== undefined) this.#options.onWithdraw?.(error);
     });
   }
 }

@@ -131,7 +131,10 @@ test('an SVID is replaced by itself at half of its life', async () => {
 test('W-11: a denial withdraws the SVID after its grace, which is none unless told otherwise', async () => {
   const { endpoint, server } = await serve();
   const patient = await open({ endpoint, deniedGraceMs: 60_000 });
-  const strict = await open({ endpoint });
+  const withdrawn: string[] = [];
+  const metrics = { svidFetch: () => undefined, svidWithdrawn: (type: string) => withdrawn.push(type) };
+  const strict = await open({ endpoint, metrics });
+  for (const source of [patient, strict]) source.onWithdraw(({ code }) => withdrawn.push(code));
   server.setIds([]);
   await expect.poll(() => strict.health().state).toBe('unhealthy');
   expect(patient.health()).toMatchObject({
@@ -139,6 +142,8 @@ test('W-11: a denial withdraws the SVID after its grace, which is none unless to
     lastError: { code: 'WORKLOAD_API_PERMISSION_DENIED' },
   });
   expect(patient.getX509Svid().id.toString()).toBe(IDS[0]);
+  expect(() => strict.getX509Svid()).toThrow(expect.objectContaining({ code: 'SVID_WITHDRAWN' }));
+  expect(withdrawn).toEqual(['x509', 'WORKLOAD_API_PERMISSION_DENIED']);
 });
 
 test('W-02: a stream that is dropped changes nothing', async () => {

@@ -21,6 +21,8 @@ export interface X509SourceOptions extends SourceOptions {
 
 const DEFAULT_STALE_SHARE = 0.8;
 
+type WithdrawListener = (error: SpiffeError) => void;
+
 interface Snapshot {
   readonly svid: X509Svid;
   readonly bundles: ReadonlyMap<string, X509Bundle>;
@@ -34,11 +36,18 @@ export class X509Source implements X509SvidSource, X509BundleSource {
   readonly #ownsClient: boolean;
   readonly #clock: Clock;
   readonly #staleness: Staleness;
+  readonly #withdrawals: Set<WithdrawListener>;
   #reopenings = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(watch: SyncedWatch<Snapshot>, client: WorkloadApiClient, options: X509SourceOptions) {
+  private constructor(
+    watch: SyncedWatch<Snapshot>,
+    client: WorkloadApiClient,
+    withdrawals: Set<WithdrawListener>,
+    options: X509SourceOptions,
+  ) {
     this.#watch = watch;
+    this.#withdrawals = withdrawals;
     this.#client = client;
     this.#ownsClient = options.client === undefined;
     this.#clock = options.clock ?? systemClock;
@@ -60,6 +69,7 @@ export class X509Source implements X509SvidSource, X509BundleSource {
   static async open(options: X509SourceOptions = {}): Promise<X509Source> {
     const { clock = systemClock, pick = ([first]) => first, metrics, staleShare = DEFAULT_STALE_SHARE } = options;
     if (!(staleShare > 0 && staleShare < 1)) throw new RangeError('staleShare must lie between 0 and 1');
+    const withdrawals = new Set<WithdrawListener>();
     const client = options.client ?? new WorkloadApiClient({ endpoint: options.endpoint, clock });
     try {
       const watch = await SyncedWatch.open<Snapshot>({
@@ -80,8 +90,12 @@ export class X509Source implements X509SvidSource, X509BundleSource {
         same: sameSnapshot,
         onUpdate: () => metrics?.svidFetch('x509', 'success', 0),
         onError: () => metrics?.svidFetch('x509', 'error', 0),
+        onWithdraw: (error) => {
+          metrics?.svidWithdrawn?.('x509');
+          for (const listener of [...withdrawals]) listener(error);
+        },
       });
-      return new X509Source(watch, client, options);
+      return new X509Source(watch, client, withdrawals, options);
     } catch (error) {
       if (options.client === undefined) client.close();
       throw error;
@@ -115,6 +129,12 @@ export class X509Source implements X509SvidSource, X509BundleSource {
 
   onUpdate(listener: (svid: X509Svid, generation: number) => void): () => void {
     return this.#watch.cell.onChange(({ svid }, generation) => listener(svid, generation));
+  }
+
+  /** The agent denied the SVID and its grace is over: nothing is served until it gives one again, which is an update. */
+  onWithdraw(listener: WithdrawListener): () => void {
+    this.#withdrawals.add(listener);
+    return () => this.#withdrawals.delete(listener);
   }
 
   /** The next SVID or bundle change. @throws SpiffeError `SOURCE_CLOSED`; the signal's reason when it is aborted */
