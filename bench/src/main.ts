@@ -1,0 +1,11 @@
+import { spiffeResults } from './spiffe/index.ts';
+
+const SUITES: Readonly<Record<string, () => AsyncGenerator<object>>> = { spiffe: spiffeResults };
+
+const [name = 'spiffe'] = process.argv.slice(2);
+const suite = Object.hasOwn(SUITES, name) ? SUITES[name] : undefined;
+if (suite === undefined) {
+  process.stderr.write(`${name} is no suite: there is ${Object.keys(SUITES).join(', ')}\n`);
+  process.exit(2);
+}
+for await (const result of suite()) process.stdout.write(`${JSON.stringify(result)}\n`);
