@@ -95,12 +95,17 @@ export class EchoService {
   }
 
   client(channel: Partial<SpiffeChannelOptions> = {}, options: Partial<ClientOptions> = {}): Client {
+    return this.clientTo(this.listener.port, channel, options);
+  }
+
+  /** A client of another server on this machine. */
+  clientTo(port: number, channel: Partial<SpiffeChannelOptions> = {}, options: Partial<ClientOptions> = {}): Client {
     const credentials = spiffeChannelCredentials({
       identity: this.clientIdentity,
       authorize: matchAny(),
       ...channel,
     });
-    const client = new Client(`127.0.0.1:${this.listener.port}`, credentials, {
+    const client = new Client(`127.0.0.1:${port}`, credentials, {
       'grpc.use_local_subchannel_pool': 1,
       ...options,
     });
