@@ -116,7 +116,7 @@ const MARKER = 'HIVE_PLATFORM';
 async function open(options: PlatformOptions, output: Output, parts: Partial<Parts>): Promise<void> {
   const root = process.getuid?.() === 0;
   const home = locateHome({ root, ...(options.home === undefined ? {} : { data: options.home }) });
-  const users = chooseUsers({ root });
+  const users = chooseUsers({ root, data: home.data });
   const ports = choosePorts(process.env);
   Object.assign(parts, { home, users, ports });
   makeHome(home, users);

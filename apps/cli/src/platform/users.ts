@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** The processes that run under a uid of their own when the platform is started as root. */
@@ -24,16 +25,20 @@ function takenUids(passwd: string): Set<number> {
 
 /**
  * Picks a run of numeric uids that no account holds. They need no entry in the password file: a process only needs
- * a number that no other process has.
+ * a number that no other process has. Where the search starts comes from the data folder, so that a platform finds its
+ * own files again and two platforms of one machine keep apart.
  */
-export function chooseUsers(options: { root: boolean; passwd?: string }): ServiceUsers {
+export function chooseUsers(options: { root: boolean; data: string; passwd?: string }): ServiceUsers {
   if (!options.root) {
     const own = process.getuid?.() ?? 0;
     return { separated: false, authority: own, orchestrator: own, worker: own, registry: own, attempts: [] };
   }
   const taken = takenUids(options.passwd ?? readFileSync('/etc/passwd', 'utf8'));
   const size = SERVICE_USERS + ATTEMPT_USERS;
-  for (let first = FIRST_UID; first + size <= LAST_UID; first += size) {
+  const runs = Math.floor((LAST_UID - FIRST_UID) / size);
+  const start = createHash('sha256').update(options.data).digest().readUInt32BE() % runs;
+  for (let step = 0; step < runs; step += 1) {
+    const first = FIRST_UID + ((start + step) % runs) * size;
     const run = Array.from({ length: size }, (_, index) => first + index);
     if (run.some((uid) => taken.has(uid))) continue;
     return {
