@@ -100,6 +100,7 @@ describe('the orchestrator on leased credentials', () => {
     const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
     expect(text).toContain('orchestrator_vault_renewal_task_runs_total');
     expect(text).toContain('orchestration_workflows_completed_total{status="COMPLETED"} 2');
+    expect(text).toContain('orchestration_workflows_active 0');
     expect(text).toMatch(/grpc_auth_attempts_total\{method="SubmitPlan",status="allowed"\} 2/);
   });
 

@@ -75,6 +75,12 @@ export function openOrchestrator(config: OrchestratorConfig, context: ServiceCon
         metrics: own.engine,
       }),
     );
+    own.watchActive(async () => {
+      const { rows } = await pool.query<{ plans: number }>(
+        'select count(*)::int as plans from orchestrator.plan where not final',
+      );
+      return rows[0]?.plans ?? 0;
+    });
     const announcements = await openAnnouncements(parts, {
       client,
       vault,

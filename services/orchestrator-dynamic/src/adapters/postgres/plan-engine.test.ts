@@ -117,6 +117,15 @@ describe('a plan on the embedded engine', () => {
     });
   });
 
+  test('a plan may have any id that is allowed, also one that means something to an event emitter', async () => {
+    const engine = await engineOf();
+    await workerOf();
+    for (const planId of ['error', 'newListener', 'constructor']) {
+      await engine.submit(planOf([{ id: 'only' }], { plan_id: planId }), OPERATOR);
+      await expect.poll(async () => (await engine.find(planId))?.status).toBe('COMPLETED');
+    }
+  });
+
   test('waits for approval, publishes nothing before, and keeps who approved', async () => {
     const engine = await engineOf();
     const worker = await workerOf();

@@ -133,8 +133,8 @@ export class PlanEngine {
 
   /** Calls back after every change of the plan that this process made. */
   onChange(planId: string, listener: () => void): () => void {
-    this.#changes.on(planId, listener);
-    return () => this.#changes.off(planId, listener);
+    this.#changes.on(changeOf(planId), listener);
+    return () => this.#changes.off(changeOf(planId), listener);
   }
 
   async #tryWish(planId: string, wish: Wish): Promise<WishOutcome> {
@@ -232,7 +232,7 @@ export class PlanEngine {
       metrics.planEnded(state.status, (state.endedAtMs ?? state.submittedAtMs) - state.submittedAtMs);
     }
     if (state.status === 'ADMITTING') this.#admit(planId);
-    this.#changes.emit(planId);
+    this.#changes.emit(changeOf(planId));
   }
 
   #admit(planId: string): void {
@@ -266,6 +266,11 @@ export class PlanEngine {
     );
     if (applied !== undefined) this.#afterCommit(planId, applied);
   }
+}
+
+/** A plan may be called "error", and an event of that name which nobody hears is thrown. */
+function changeOf(planId: string): string {
+  return `changed ${planId}`;
 }
 
 function neededAbilities({ plan }: PlanState): readonly NeededAbility[] {

@@ -5,6 +5,8 @@ import type { CredentialCounters } from '../vault/orchestrator-vault-client.ts';
 export interface OrchestratorMetrics {
   readonly engine: EngineMetrics;
   readonly credentials: CredentialCounters;
+  /** Reads, whenever somebody scrapes, how many plans have not ended. */
+  watchActive(count: () => Promise<number>): void;
 }
 
 /** The orchestrator's own metrics, under the names of the original system where it has one. */
@@ -26,11 +28,6 @@ export function orchestratorMetrics(registry: Registry): OrchestratorMetrics {
     help: 'From the submission of a plan to its end',
     labelNames: ['status'],
     buckets: [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600],
-    registers,
-  });
-  const active = new Gauge({
-    name: 'orchestration_workflows_active',
-    help: 'Plans accepted by this process that have not ended',
     registers,
   });
   const published = new Counter({
@@ -71,14 +68,10 @@ export function orchestratorMetrics(registry: Registry): OrchestratorMetrics {
   });
   return {
     engine: {
-      planSubmitted() {
-        started.inc();
-        active.inc();
-      },
+      planSubmitted: () => started.inc(),
       planEnded(status, durationMs) {
         completed.inc({ status });
         duration.observe({ status }, durationMs / 1_000);
-        active.dec();
       },
       ticketPublished: (taskType) => published.inc({ task_type: taskType }),
       ticketEnded: (taskType, status) => ticketsEnded.inc({ task_type: taskType, status }),
@@ -88,6 +81,20 @@ export function orchestratorMetrics(registry: Registry): OrchestratorMetrics {
     credentials: {
       fetched: (credentialType, status) => fetched.inc({ credential_type: credentialType, status }),
       renewed: (status) => renewals.inc({ status }),
+    },
+    watchActive(count) {
+      new Gauge({
+        name: 'orchestration_workflows_active',
+        help: 'Plans that have not ended, whichever process accepted them',
+        registers,
+        async collect() {
+          // Without the database the last number stays: the other metrics say what is wrong.
+          await count().then(
+            (plans) => this.set(plans),
+            () => undefined,
+          );
+        },
+      });
     },
   };
 }
