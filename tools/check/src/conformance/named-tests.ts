@@ -30,7 +30,10 @@ export function namedTests(repository: Repository): NamedTest[] {
         file,
         ids: idsIn(match[2] ?? ''),
         // What a table puts into the title is left out.
-        title: (match[3] ?? '').replace(/:? %[sij]$/, '').replaceAll(/\\(.)/g, '$1'),
+        title: (match[3] ?? '')
+          .replace(/:? %[sij]$/, '')
+          .replaceAll(/%[sij]/g, '…')
+          .replaceAll(/\\(.)/g, '$1'),
       })),
     )
     .filter(({ ids }) => ids.length > 0);

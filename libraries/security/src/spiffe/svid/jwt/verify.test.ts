@@ -8,7 +8,6 @@ import { CertificateAuthority, JwtSigner } from '../../../testing/index.ts';
 import type { JwtBundle, JwtBundleSource } from '../../bundle/jwt/jwt-bundle.ts';
 import { SpiffeError } from '../../spiffe-error.ts';
 import { TrustDomain } from '../../trust-domain.ts';
-import { parseJwtSvidInsecure } from './parse.ts';
 import { type JwtVerifyOptions, verifyJwtSvid } from './verify.ts';
 
 const ID = 'spiffe://example.org/a';
@@ -364,25 +363,6 @@ describe('the options of verifyJwtSvid', () => {
   });
 });
 
-test('J-02: a header that no issuer may set is refused with strictHeaders', () => {
-  const extra = signer.sign(claims, { cty: 'x' });
-  expect(verify(good, { strictHeaders: true }).id.toString()).toBe(ID);
-  expect(verify(extra).id.toString()).toBe(ID);
-  expect(codeOf(() => verify(extra, { strictHeaders: true }))).toBe('JWT_HEADER_REFUSED');
-});
-
-test('J-17: a token is accepted again, with the same jti', () => {
-  const token = signer.sign({ ...claims, jti: 'once' });
-  expect([verify(token), verify(token)].map(({ claims: { jti } }) => jti)).toEqual(['once', 'once']);
-});
-
-test('J-16: without a JWT key of its trust domain no token is valid', () => {
-  const empty = sourceOf({ trustDomain: home.trustDomain, keys: [] });
-  expect(codeOf(() => verify(good))).toBe('accepted');
-  expect(codeOf(() => verify(good, { bundles: empty }))).toBe('JWT_SIGNATURE_INVALID');
-  expect(codeOf(() => verify(good, { bundles: { getJwtBundle: () => undefined } }))).toBe('BUNDLE_NOT_FOUND');
-});
-
 test('neither a verified token nor an error shows the token', () => {
   const svid = verify(good);
   const signature = good.split('.')[2] ?? 'missing';
@@ -412,18 +392,4 @@ test('verifyJwtSvid throws nothing but SpiffeError, and accepts no changed token
     }),
     { numRuns: 1000 },
   );
-});
-
-describe('parseJwtSvidInsecure', () => {
-  test('reads a token from the agent without keys', () => {
-    const svid = parseJwtSvidInsecure(good, 'me', { hint: 'internal' });
-    expect(svid).toMatchObject({ audience: ['me'], hint: 'internal', expiresAtMs: claims.exp * 1000 });
-    expect(parseJwtSvidInsecure(JwtSigner.generate('ES256').sign(claims)).id.toString()).toBe(ID);
-  });
-
-  test('J-07: what is no JWT-SVID or lacks an audience that was asked for is refused also from the agent', () => {
-    expect(codeOf(() => parseJwtSvidInsecure('x'))).toBe('JWT_MALFORMED');
-    expect(codeOf(() => parseJwtSvidInsecure(signer.sign({ ...claims, exp: undefined })))).toBe('JWT_CLAIMS_INVALID');
-    expect(codeOf(() => parseJwtSvidInsecure(good, ['me', 'you']))).toBe('JWT_AUDIENCE_REFUSED');
-  });
 });
