@@ -32,7 +32,7 @@ export {
 export { type FetchBundleOptions, fetchBundle } from './federation/fetch-bundle.ts';
 export { type BundleWatchHandler, type WatchBundleOptions, watchBundle } from './federation/watch-bundle.ts';
 export { matchAny, matchId, matchMemberOf, matchOneOf, type SpiffeIdMatcher } from './match.ts';
-export { BundleSource, firstBundleSource } from './source/bundle-source.ts';
+export { BundleSource, firstJwtBundleSource, firstX509BundleSource } from './source/bundle-source.ts';
 export { JwtSource, type JwtSourceOptions, type JwtSvidRequest } from './source/jwt-source.ts';
 export { type PickByHintOptions, pickByHint } from './source/pick-by-hint.ts';
 export type { SourceHealth, SourceOptions } from './source/source-options.ts';

@@ -1,7 +1,19 @@
-import type { X509BundleSource, X509SvidSource } from '../spiffe/index.ts';
+import { firstX509BundleSource, type X509BundleSource, type X509SvidSource } from '../spiffe/index.ts';
 
 /** Who this process is and whom it can verify. `X509Source` is one. */
 export interface X509Identity extends X509SvidSource, X509BundleSource {
   /** Calls back after the SVID or a bundle changed; gives back a function that stops it. */
   onUpdate?(listener: () => void): () => void;
+}
+
+/**
+ * The same identity, which can also verify peers of the trust domains that `bundles` knows, such as a `Federation`. Of a
+ * trust domain that both know, the bundle of the identity counts alone.
+ */
+export function withBundles(identity: X509Identity, bundles: X509BundleSource): X509Identity {
+  return {
+    getX509Svid: () => identity.getX509Svid(),
+    ...firstX509BundleSource(identity, bundles),
+    ...(identity.onUpdate === undefined ? {} : { onUpdate: (listener) => identity.onUpdate?.(listener) ?? (() => {}) }),
+  };
 }

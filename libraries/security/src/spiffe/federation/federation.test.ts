@@ -7,7 +7,7 @@ import { FakeClock } from '../../testing/fake-clock.ts';
 import { spiffeBundleOf } from '../../testing/spiffe-bundles.ts';
 import { encodeSpiffeBundle } from '../bundle/spiffe/encode.ts';
 import type { SpiffeBundle } from '../bundle/spiffe/spiffe-bundle.ts';
-import { BundleSource, firstBundleSource } from '../source/bundle-source.ts';
+import { BundleSource, firstJwtBundleSource, firstX509BundleSource } from '../source/bundle-source.ts';
 import { verifyJwtSvid } from '../svid/jwt/verify.ts';
 import { verifyX509Svid } from '../svid/x509/verify.ts';
 import { TrustDomain } from '../trust-domain.ts';
@@ -325,9 +325,9 @@ test("F-11: beside one's own bundles the first source that knows a trust domain 
       ['two.org', spiffeBundleOf(two)],
     ]),
   );
-  const bundles = firstBundleSource(own, impostor);
+  const bundles = firstX509BundleSource(own, impostor);
   expect(bundles.getX509Bundle(ONE)).toBe(own.getX509Bundle(ONE));
-  expect(bundles.getJwtBundle(ONE)).toBe(own.getJwtBundle(ONE));
+  expect(firstJwtBundleSource(own, impostor).getJwtBundle(ONE)).toBe(own.getJwtBundle(ONE));
   expect(bundles.getX509Bundle(two.trustDomain)?.trustDomain.name).toBe('two.org');
   expect(bundles.getX509Bundle(TrustDomain.parse('three.org'))).toBeUndefined();
 });

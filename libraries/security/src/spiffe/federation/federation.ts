@@ -34,7 +34,7 @@ export interface FederationOptions extends RefreshLimits {
 
 /**
  * The bundles of foreign trust domains, each fetched from its own endpoint and kept current. It verifies the SVIDs of
- * these trust domains and of no others; `firstBundleSource` puts it beside one's own.
+ * these trust domains and of no others; `firstX509BundleSource` and `firstJwtBundleSource` put it beside one's own.
  */
 export class Federation implements X509BundleSource, JwtBundleSource {
   readonly #options: FederationOptions;

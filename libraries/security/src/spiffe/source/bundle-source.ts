@@ -66,20 +66,21 @@ export class BundleSource implements X509BundleSource, JwtBundleSource {
 }
 
 /** The first source that has a bundle of the trust domain answers for it alone: bundles are never joined. */
-export function firstBundleSource(
-  ...sources: readonly (X509BundleSource & JwtBundleSource)[]
-): X509BundleSource & JwtBundleSource {
-  const first = <T>(read: (source: X509BundleSource & JwtBundleSource) => T | undefined): T | undefined => {
-    for (const source of sources) {
-      const found = read(source);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-  return {
-    getX509Bundle: (trustDomain) => first((source) => source.getX509Bundle(trustDomain)),
-    getJwtBundle: (trustDomain) => first((source) => source.getJwtBundle(trustDomain)),
-  };
+export function firstX509BundleSource(...sources: readonly X509BundleSource[]): X509BundleSource {
+  return { getX509Bundle: (trustDomain) => firstOf(sources, (source) => source.getX509Bundle(trustDomain)) };
+}
+
+/** The same for JWT bundles. */
+export function firstJwtBundleSource(...sources: readonly JwtBundleSource[]): JwtBundleSource {
+  return { getJwtBundle: (trustDomain) => firstOf(sources, (source) => source.getJwtBundle(trustDomain)) };
+}
+
+function firstOf<Source, T>(sources: readonly Source[], read: (source: Source) => T | undefined): T | undefined {
+  for (const source of sources) {
+    const found = read(source);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function assertNames(bundles: ReadonlyMap<string, SpiffeBundle>): ReadonlyMap<string, SpiffeBundle> {
