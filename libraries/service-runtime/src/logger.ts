@@ -35,6 +35,8 @@ export function scrubSecrets(text: string): string {
   return SECRET_SHAPES.reduce((current, [shape, replacement]) => current.replace(shape, replacement), text);
 }
 
+export const LOG_LEVELS: readonly string[] = [...Object.values(pino.levels.labels), 'silent'];
+
 export interface LoggerOptions {
   /** The service's name, on every line. */
   readonly name: string;

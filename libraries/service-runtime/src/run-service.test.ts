@@ -122,6 +122,12 @@ describe('runService', () => {
     ]);
   });
 
+  test('a log level that is none is one line that names those there are, and exit code 3', async () => {
+    const service = await start(`return { ready: {}, close: async () => {} };`, { LOG_LEVEL: 'loud' });
+    expect(await service.exited).toBe(3);
+    expect(service.stderr()).toBe('sample: LOG_LEVEL: must be one of trace, debug, info, warn, error, fatal, silent\n');
+  });
+
   test('a port that is taken is one line that says what to do, and exit code 3', async () => {
     const service = await start(
       `const { registry } = context.metrics;

@@ -1,6 +1,6 @@
 import { messageOf } from '@neural-hive/security/common';
 import { ConfigError } from './config.ts';
-import { createLogger, type Logger, scrubSecrets } from './logger.ts';
+import { createLogger, LOG_LEVELS, type Logger, scrubSecrets } from './logger.ts';
 import { watchParent } from './parent-watch.ts';
 import { createServiceMetrics, type ServiceMetrics } from './service-metrics.ts';
 
@@ -44,7 +44,12 @@ const ENVIRONMENT_ERRORS: Readonly<Record<string, string>> = {
  * standard error).
  */
 export function runService({ name, open }: ServiceDefinition): void {
-  const log = createLogger({ name, level: process.env.LOG_LEVEL?.toLowerCase() || 'info' });
+  const level = process.env.LOG_LEVEL?.toLowerCase() || 'info';
+  if (!LOG_LEVELS.includes(level)) {
+    process.stderr.write(`${name}: LOG_LEVEL: must be one of ${LOG_LEVELS.join(', ')}\n`);
+    process.exit(SERVICE_EXIT.environment);
+  }
+  const log = createLogger({ name, level });
   const aborting = new AbortController();
   // Timers of the library do not keep a process alive, and while the service opens there may be nothing else.
   const alive = setInterval(() => undefined, 60_000);

@@ -58,6 +58,16 @@ describe('parameters', () => {
   });
 });
 
+test('of two policies for one path, what either denies stays denied and what either allows is allowed', () => {
+  const rule = (limits: string): string => `path "a" { capabilities = ["update"] ${limits} }`;
+  const denied = acl(rule('denied_parameters = { "x" = ["1"] }'), rule('denied_parameters = { "x" = ["2"] }'));
+  expect([1, 2, 3].map((x) => denied.allows('a', 'update', { x: String(x) }))).toEqual([false, false, true]);
+  const all = acl(rule('denied_parameters = { "x" = [] }'), rule('denied_parameters = { "x" = ["2"] }'));
+  expect(all.allows('a', 'update', { x: '1' })).toBe(false);
+  const allowed = acl(rule('allowed_parameters = { "x" = ["1"] }'), rule('allowed_parameters = { "x" = ["2"] }'));
+  expect([1, 2, 3].map((x) => allowed.allows('a', 'update', { x: String(x) }))).toEqual([true, true, false]);
+});
+
 describe('the text of a policy', () => {
   test('HCL and JSON say the same', () => {
     const hcl =

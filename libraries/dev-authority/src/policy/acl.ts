@@ -76,14 +76,27 @@ function merge(left: PolicyRule, right: PolicyRule): PolicyRule {
   const allowed =
     left.allowedParameters.size === 0 || right.allowedParameters.size === 0
       ? new Map<string, readonly string[]>()
-      : new Map([...left.allowedParameters, ...right.allowedParameters]);
+      : mergeParameters(left.allowedParameters, right.allowedParameters);
   return {
     pattern: left.pattern,
     capabilities: new Set([...left.capabilities, ...right.capabilities]),
     allowedParameters: allowed,
-    deniedParameters: new Map([...left.deniedParameters, ...right.deniedParameters]),
+    deniedParameters: mergeParameters(left.deniedParameters, right.deniedParameters),
     requiredParameters: [...new Set([...left.requiredParameters, ...right.requiredParameters])],
   };
+}
+
+type Parameters = PolicyRule['allowedParameters'];
+
+/** What either lists for a parameter counts; an empty list stands for every value. */
+function mergeParameters(left: Parameters, right: Parameters): Parameters {
+  const merged = new Map(left);
+  for (const [name, values] of right) {
+    const present = merged.get(name);
+    const all = present !== undefined && (present.length === 0 || values.length === 0);
+    merged.set(name, all ? [] : [...(present ?? []), ...values]);
+  }
+  return merged;
 }
 
 function matches(pattern: string, path: string): boolean {

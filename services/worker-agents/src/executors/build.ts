@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ArtifactStore } from '../adapters/filesystem/artifact-store.ts';
@@ -34,7 +35,10 @@ export function buildExecutor({ runner, programs, projects, artifacts }: BuildOp
           throw new TicketFailure('execution', `The build failed with exit code ${exit.code}`, { logs });
         }
         const limits = { files: settings.max_artifact_files, bytes: settings.max_artifact_bytes };
-        const made = await artifacts.store(join(workspace, product), ticket.ticket_id, { signal, limits });
+        const made = await artifacts.store(await productFolder(workspace, product), ticket.ticket_id, {
+          signal,
+          limits,
+        });
         return {
           output: { artifact: made.digest, files: String(made.files), bytes: String(made.bytes) },
           metadata: { program, uid_separation: String(runner.separated) },
@@ -43,4 +47,12 @@ export function buildExecutor({ runner, programs, projects, artifacts }: BuildOp
       });
     },
   };
+}
+
+/** The program may have made a link of a folder above its product, to something that only the worker can read. */
+async function productFolder(workspace: string, product: string): Promise<string> {
+  const folder = join(await realpath(workspace), product);
+  const real = await realpath(folder).catch(() => undefined);
+  if (real !== folder) throw new TicketFailure('execution', 'The program made no product folder');
+  return folder;
 }

@@ -22,6 +22,19 @@ const programs = {
   ...defaultPrograms({ typescript: typescriptFolder() }),
   ...programCatalogue.parse({
     silent: { task_types: ['TEST'], command: process.execPath, args: ['-e', ''] },
+    linked: {
+      task_types: ['BUILD'],
+      command: process.execPath,
+      args: ['-e', 'require("node:fs").symlinkSync(process.env.PRIVATE, "out")'],
+      env: { PRIVATE: join(base, 'private') },
+      product: 'out/product',
+    },
+    plain: {
+      task_types: ['BUILD'],
+      command: process.execPath,
+      args: ['-e', 'require("node:fs").cpSync("src", "out/product", { recursive: true })'],
+      product: 'out/product',
+    },
     slow: { task_types: ['BUILD'], command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] },
   }),
 };
@@ -48,6 +61,16 @@ function run(type: keyof typeof executors, parameters: Record<string, string>, m
   const ticket = ticketOf({ task_type: type, parameters, ...more });
   return executors[type].execute(executionOf(ticket));
 }
+
+test('a product below a link, which leads to what only the worker can read, is none', async () => {
+  mkdirSync(join(base, 'private', 'product'), { recursive: true });
+  writeFileSync(join(base, 'private', 'product', 'key'), 'secret');
+  expect((await run('BUILD', { program: 'plain', project: 'release-app' })).output.artifact).toMatch(/^[0-9a-f]{64}$/);
+  expect(await failure(run('BUILD', { program: 'linked', project: 'release-app' }))).toMatchObject({
+    code: 'execution',
+    message: 'The program made no product folder',
+  });
+});
 
 async function failure(running: Promise<unknown>): Promise<TicketFailure> {
   const error = await running.then(
