@@ -71,6 +71,9 @@ describe('name constraints of an authority', () => {
 
   test.each([
     ['X-12: empty constraints are malformed', extension('2.5.29.30', derSequence(), true)],
+    ['X-12: a URI as its own constraint is malformed', constraints({ excluded: [uri('spiffe://prod.example.org')] })],
+    ['X-12: a constraint to an empty host is malformed', constraints({ excluded: [uri('')] })],
+    ['X-12: a constraint with a port is malformed', constraints({ permitted: [uri('prod.example.org:443')] })],
     ['X-12: constraints without a subtree are malformed', extension('2.5.29.30', derSequence(der(0xa0)), true)],
     [
       'X-12: a distance is refused',

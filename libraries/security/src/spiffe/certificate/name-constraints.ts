@@ -52,10 +52,17 @@ function readSubtrees(fields: DerReader, number: number): Subtree[] | undefined 
     subtree.finish('GeneralSubtree');
     if (subtrees.length === MAX_SUBTREES) throw malformed(`has more than ${MAX_SUBTREES} name constraints`);
     const kind = base.tag & 0x1f;
-    subtrees.push(kind === URI_KIND ? { kind, uri: decodeIa5(base.content).toLowerCase() } : { kind });
+    subtrees.push(kind === URI_KIND ? { kind, uri: readHost(base.content) } : { kind });
   }
   if (subtrees.length === 0) throw malformed('has empty name constraints');
   return subtrees;
+}
+
+/** Anything but a host would match nothing, and an exclusion that matches nothing would be ignored in silence. */
+function readHost(content: Uint8Array): string {
+  const host = decodeIa5(content).toLowerCase();
+  if (!/^\.?[a-z0-9_-][a-z0-9._-]*$/.test(host)) throw malformed('constrains URIs by something that is no host');
+  return host;
 }
 
 /**
