@@ -3,12 +3,9 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
-import { spawnGuarded } from '@neural-hive/embedded-postgres';
 import { Secret } from '@neural-hive/security/common';
 import { freePort } from '../free-port.ts';
-import { RealStackError } from '../real-stack-error.ts';
+import { GuardedProcess } from '../guarded-process.ts';
 import { installOpenBao } from './install.ts';
 
 export interface StartOpenBaoOptions {
@@ -31,7 +28,6 @@ export interface OpenBaoServer extends AsyncDisposable {
 }
 
 const READY_LIMIT_MS = 20_000;
-const POLL_MS = 50;
 
 interface Health {
   readonly initialized?: boolean;
@@ -67,49 +63,25 @@ export async function startOpenBao(options: StartOpenBaoOptions = {}): Promise<O
   const caFile = join(folder, 'vault-ca.pem');
   const rootToken = new Secret(`root-${randomBytes(18).toString('base64url')}`);
   const args = ['server', '-dev', '-dev-no-store-token', '-dev-tls', `-dev-tls-cert-dir=${folder}`];
-  const guard = spawnGuarded({
+  const server = new GuardedProcess({
+    name: 'OpenBao',
     program: binary,
     args: [...args, `-dev-listen-address=127.0.0.1:${port}`],
-    user: { name: 'self', uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, switches: false },
     removeFolder: folder,
     // By the environment: command lines are visible to everybody.
     env: { PATH: '/usr/bin:/bin', HOME: folder, BAO_DEV_ROOT_TOKEN_ID: rootToken.reveal() },
+    log,
   });
-  const lines: string[] = [];
-  if (guard.stderr !== null) {
-    createInterface({ input: guard.stderr }).on('line', (line) => {
-      log(line);
-      if (lines.length < 200) lines.push(line);
-    });
-  }
-  const exited = new Promise<void>((resolve) => {
-    guard.once('close', () => resolve());
-    guard.once('error', (error) => {
-      lines.push(error.message);
-      resolve();
-    });
-  });
-  const stop = async (): Promise<void> => {
-    guard.stdin?.end();
-    await exited;
-  };
-  let ended = false;
-  void exited.then(() => {
-    ended = true;
-  });
-  const startMs = performance.now();
-  for (;;) {
-    const found = existsSync(caFile) ? await health(address, readFileSync(caFile)) : undefined;
-    if (found?.initialized === true && found.sealed === false) {
-      const { pid } = guard;
-      const version = found.version ?? '';
-      return { address, caFile, rootToken, version, pid, stop, [Symbol.asyncDispose]: stop };
-    }
-    if (ended || performance.now() - startMs > READY_LIMIT_MS) {
-      await stop();
-      const reason = lines.findLast((line) => /error|ERROR/.test(line)) ?? lines.at(-1) ?? 'no output';
-      throw new RealStackError('start_failed', `OpenBao did not start: ${reason}`);
-    }
-    await delay(POLL_MS);
-  }
+  let found: Health | undefined;
+  await server.ready(
+    async () => {
+      found = existsSync(caFile) ? await health(address, readFileSync(caFile)) : undefined;
+      return found?.initialized === true && found.sealed === false;
+    },
+    { limitMs: READY_LIMIT_MS },
+  );
+  const { pid } = server;
+  const version = found?.version ?? '';
+  const stop = (): Promise<void> => server.stop();
+  return { address, caFile, rootToken, version, pid, stop, [Symbol.asyncDispose]: stop };
 }

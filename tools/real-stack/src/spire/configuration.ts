@@ -10,6 +10,8 @@ export interface SpireSettings {
   readonly jwtKeyType?: SpireKeyType | undefined;
   /** The `iss` of JWT-SVIDs. */
   readonly jwtIssuer?: string | undefined;
+  /** The authority that issues the server's own; PEM. Default: the server's is self-signed, a root. */
+  readonly upstreamAuthority?: { readonly certificatePem: string; readonly keyPem: string } | undefined;
   /** Where keys are kept. Default `disk`; an agent with `memory` cannot be started again. */
   readonly keyManager?: 'disk' | 'memory' | undefined;
   /** How the agent comes to trust the server. Default `bundle`. */
@@ -33,6 +35,8 @@ export function spirePaths(folder: string) {
     trustBundle: join(folder, 'bundle.pem'),
     oidcCertificate: join(folder, 'oidc.pem'),
     oidcKey: join(folder, 'oidc-key.pem'),
+    upstreamCertificate: join(folder, 'upstream.pem'),
+    upstreamKey: join(folder, 'upstream-key.pem'),
     serverLog: join(folder, 'server.log'),
     agentLog: join(folder, 'agent.log'),
     oidcLog: join(folder, 'oidc.log'),
@@ -83,6 +87,14 @@ export function serverConfiguration(
       }),
       NodeAttestor: plugin('join_token'),
       KeyManager: plugin(keyManager, keyManager === 'disk' ? { keys_path: join(paths.serverData, 'keys.json') } : {}),
+      ...(settings.upstreamAuthority === undefined
+        ? {}
+        : {
+            UpstreamAuthority: plugin('disk', {
+              cert_file_path: paths.upstreamCertificate,
+              key_file_path: paths.upstreamKey,
+            }),
+          }),
     },
   };
 }

@@ -174,6 +174,10 @@ async function startParts(given: {
   const settings: SpireSettings = { ...options, trustDomain: options.trustDomain ?? 'example.org', jwtIssuer };
   const environment = { PATH: '/usr/bin:/bin', HOME: folder };
   for (const data of [paths.serverData, paths.agentData]) mkdirSync(data, { mode: 0o700 });
+  if (settings.upstreamAuthority !== undefined) {
+    writeFileSync(paths.upstreamCertificate, settings.upstreamAuthority.certificatePem);
+    writeFileSync(paths.upstreamKey, settings.upstreamAuthority.keyPem, { mode: 0o600 });
+  }
   writeJson(paths.serverConfiguration, serverConfiguration(settings, paths, ports));
   writeJson(paths.agentConfiguration, agentConfiguration(settings, paths, ports));
 
