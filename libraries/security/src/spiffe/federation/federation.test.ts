@@ -13,7 +13,7 @@ import { verifyX509Svid } from '../svid/x509/verify.ts';
 import { TrustDomain } from '../trust-domain.ts';
 import { Federation, type FederationOptions, type Relationship } from './federation.ts';
 import { ChangingEndpoint, listening } from './testing/endpoint.ts';
-import { refreshMs, watchBundle } from './watch-bundle.ts';
+import { refreshMs } from './watch-bundle.ts';
 
 const ONE = TrustDomain.parse('one.org');
 const one = CertificateAuthority.create('one.org');
@@ -77,6 +77,17 @@ test('SVIDs of a foreign trust domain verify with what was fetched', async () =>
   expect(verifyX509Svid(certificates, federation).id.toString()).toBe(id);
   const token = one.issueJwtSvid({ id, audience: 'us', ttlSeconds: 60 });
   expect(verifyJwtSvid(token, { bundles: federation, audience: 'us' }).id.toString()).toBe(id);
+});
+
+test('an opening that is aborted rejects with the reason and fetches no more', async () => {
+  const endpoint = await serve(webCertificate(), spiffeBundleOf(one));
+  const giveUp = new AbortController();
+  const request = endpoint.nextRequest();
+  const opening = Federation.open({ relationships: [fromWeb(endpoint)], signal: giveUp.signal });
+  await request;
+  const reason = new Error('enough');
+  giveUp.abort(reason);
+  await expect(opening).rejects.toBe(reason);
 });
 
 test('F-02: relationships over https_web and https_spiffe live side by side', async () => {
@@ -212,38 +223,6 @@ describe('the interval', () => {
     endpoint.bundle = spiffeBundleOf(one);
     await poll(300);
     expect(federation.health()).toMatchObject([{ state: 'healthy' }]);
-  });
-
-  test('watchBundle alone keeps to the hint, reports failures and ends with its signal', async () => {
-    const clock = new FakeClock(Date.now());
-    const endpoint = await serve(webCertificate(), spiffeBundleOf(one, { sequence: 1n, refreshHintSeconds: 30 }));
-    const stop = new AbortController();
-    const seen: unknown[] = [];
-    let wake = (): void => undefined;
-    const heard = () => new Promise<void>((resolve) => (wake = resolve));
-    let line = heard();
-    const watching = watchBundle(
-      { trustDomain: 'one.org', url: endpoint.url, profile: 'https_web', ca: web.rootPem },
-      {
-        update: ({ sequence }) => {
-          seen.push(sequence);
-          wake();
-        },
-        error: (error) => {
-          seen.push((error as { code: string }).code);
-          wake();
-        },
-      },
-      { signal: stop.signal, clock },
-    );
-    await line;
-    endpoint.bundle = undefined;
-    line = heard();
-    await clock.advance(30_000);
-    await line;
-    expect(seen).toEqual([1n, 'BUNDLE_FETCH_FAILED']);
-    stop.abort();
-    await watching;
   });
 });
 

@@ -30,6 +30,8 @@ export interface FederationOptions extends RefreshLimits {
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly metrics?: BundleMetrics;
+  /** Aborts the opening. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -49,19 +51,20 @@ export class Federation implements X509BundleSource, JwtBundleSource {
   /**
    * Resolves when every bundle was fetched or could not be: a foreign trust domain that is down keeps nobody from
    * starting. `health` says which is which.
-   * @throws TypeError, SpiffeError for a relationship that is configured wrongly
+   * @throws TypeError, SpiffeError for a relationship that is configured wrongly; the signal's reason
    */
   static async open(options: FederationOptions): Promise<Federation> {
+    const { signal } = options;
+    signal?.throwIfAborted();
     const federation = new Federation(options);
-    let waiting = options.relationships.map((relationship) => federation.#admit(relationship));
-    // An endpoint that another trust domain serves can be verified only once that one's bundle is there.
-    while (waiting.length > 0) {
-      const able = waiting.filter(({ endpoint }) => federation.#canVerify(endpoint));
-      const round = able.length > 0 ? able : waiting;
-      await Promise.all(round.map((poller) => poller.start()));
-      waiting = waiting.filter((poller) => !round.includes(poller));
-    }
-    return federation;
+    const waiting = options.relationships.map((relationship) => federation.#admit(relationship));
+    const onAbort = (): void => void federation.close();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    await federation.#fetchFirst(waiting);
+    signal?.removeEventListener('abort', onAbort);
+    if (!signal?.aborted) return federation;
+    await federation.close();
+    throw signal.reason;
   }
 
   getX509Bundle(trustDomain: TrustDomain): X509Bundle | undefined {
@@ -126,6 +129,17 @@ export class Federation implements X509BundleSource, JwtBundleSource {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #fetchFirst(pollers: readonly RelationshipPoller[]): Promise<void> {
+    let waiting = pollers;
+    // An endpoint that another trust domain serves can be verified only once that one's bundle is there.
+    while (waiting.length > 0) {
+      const able = waiting.filter(({ endpoint }) => this.#canVerify(endpoint));
+      const round = able.length > 0 ? able : waiting;
+      await Promise.all(round.map((poller) => poller.start()));
+      waiting = waiting.filter((poller) => !round.includes(poller));
+    }
   }
 
   #admit(relationship: Relationship): RelationshipPoller {

@@ -282,10 +282,19 @@ describe('the answer', () => {
   test('a server that does not answer in time, or at all, is given up', async () => {
     const silent = await serveWeb(() => undefined);
     expect(await refusal(webAt(silent.url), { timeoutMs: 100 })).toBe('BUNDLE_FETCH_FAILED');
+    const stalled = await serveWeb((_request, response) => void response.write(document.slice(0, 10)));
+    expect(await refusal(webAt(stalled.url), { timeoutMs: 100 })).toBe('BUNDLE_FETCH_FAILED');
     const gone = await serveWeb(answer);
     await gone.close();
     cleanups.pop();
     expect(await refusal(webAt(gone.url))).toBe('BUNDLE_FETCH_FAILED');
+  });
+
+  test('a server that wants another protocol is given up at once', async () => {
+    const { url } = await serveWeb(
+      ({ socket }) => void socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'),
+    );
+    expect(await refusal(webAt(url), { timeoutMs: 5_000 })).toBe('BUNDLE_FETCH_FAILED');
   });
 
   test('a caller that gives up gets its own reason', async () => {

@@ -95,6 +95,8 @@ function respond(url: URL, socket: TLSSocket, signal: AbortSignal): Promise<Inco
     call.once('response', resolve);
     // Also after the answer: whoever reads the body hears of it there.
     call.on('error', reject);
+    // An answer that changes the protocol ends without an error.
+    call.once('close', () => reject(failed(url, 'it closed the connection without an answer')));
     call.end();
   });
 }
