@@ -3,6 +3,7 @@ import { sign } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parsePem } from '../../encoding/index.ts';
 import { distinguishedName, extension } from '../../testing/certificate-extensions.ts';
@@ -16,6 +17,7 @@ import {
   derUnsigned,
 } from '../../testing/der-writer.ts';
 import { CertificateAuthority } from '../../testing/index.ts';
+import { SpiffeError } from '../spiffe-error.ts';
 import { type RevocationPolicy, verifyX509Svid } from '../svid/x509/verify.ts';
 import { parseCertificate } from './certificate.ts';
 import { parseRevocationList } from './revocation-list.ts';
@@ -98,6 +100,24 @@ describe('revocation lists', () => {
     for (const bad of [new Uint8Array(), good.subarray(0, -1), Buffer.concat([good, Buffer.of(0)]), Buffer.alloc(9)]) {
       expect(() => verify({ lists: [bad] })).toThrow(code('REVOCATION_LIST_MALFORMED'));
     }
+  });
+
+  test('that were changed by a bit anywhere never clear a certificate, and throw nothing but SpiffeError', () => {
+    const good = listOf(root, { serials: ['0102'], extensions: [extension('2.5.29.20', derSmallInteger(7))] });
+    expect(verify({ lists: [good] })).toBe(ID);
+    fc.assert(
+      fc.property(fc.nat(good.length * 8 - 1), (bit) => {
+        const changed = Uint8Array.from(good);
+        changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        expect(() => verify({ lists: [changed] })).toThrow(SpiffeError);
+      }),
+      { numRuns: 300 },
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(() => verify({ lists: [bytes] })).toThrow(SpiffeError);
+      }),
+    );
   });
 
   test('of openssl are read', () => {
