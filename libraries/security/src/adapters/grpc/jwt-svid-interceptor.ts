@@ -30,13 +30,13 @@ export function jwtSvidInterceptor(
             : clock.setTimer(deadline - clock.now(), () => end?.(status.DEADLINE_EXCEEDED, 'No JWT-SVID in time'));
         end = (code, details) => {
           settle();
+          abort.abort();
           call.cancelWithStatus(code, details);
           finish(listener, code, details);
         };
         const settle = (): void => {
           end = undefined;
           timer?.cancel();
-          abort.abort();
         };
         source.fetchJwtSvid({ audience, signal: abort.signal }).then(
           ({ token }) => {
