@@ -1,26 +1,11 @@
 import type { Socket } from 'node:net';
-import type { AuthFailureReason, AuthMetrics } from '@neural-hive/security/grpc';
-import {
-  type JwtBundleSource,
-  SpiffeError,
-  type SpiffeErrorCode,
-  type SpiffeId,
-  verifyJwtSvid,
-} from '@neural-hive/security/spiffe';
+import { type AuthFailureReason, type AuthMetrics, authFailureReasonOf } from '@neural-hive/security/grpc';
+import { type JwtBundleSource, SpiffeError, type SpiffeId, verifyJwtSvid } from '@neural-hive/security/spiffe';
 import { ApiError } from './api-error.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 
 /** The reasons of the gRPC services, and one that only a caller with two credentials can have. */
 type RefusalReason = AuthFailureReason | 'identities_differ';
-
-const REASONS: Partial<Record<SpiffeErrorCode, AuthFailureReason>> = {
-  BUNDLE_NOT_FOUND: 'untrusted_domain',
-  JWT_SIGNATURE_INVALID: 'invalid_signature',
-  JWT_AUDIENCE_REFUSED: 'wrong_audience',
-  JWT_EXPIRED: 'expired',
-  JWT_NOT_YET_VALID: 'expired',
-  JWT_ISSUER_REFUSED: 'wrong_issuer',
-};
 
 export interface AuthenticatorOptions {
   /** Verifies JWT-SVIDs. */
@@ -99,7 +84,7 @@ export class Authenticator {
       return verifyJwtSvid(token, { bundles, audience, issuer, leewaySeconds }).id;
     } catch (error) {
       if (!(error instanceof SpiffeError)) throw error;
-      throw unauthenticated(REASONS[error.code] ?? 'malformed_token', error.message);
+      throw unauthenticated(authFailureReasonOf(error.code), error.message);
     }
   }
 }

@@ -1,3 +1,5 @@
+import type { SpiffeErrorCode } from '../../spiffe/index.ts';
+
 /** Why a call was refused: the values of the label `reason`. */
 export type AuthFailureReason =
   | 'missing_token'
@@ -17,4 +19,19 @@ export type AuthFailureReason =
 export interface AuthMetrics {
   attempt(method: string, status: 'allowed' | 'denied'): void;
   failure(method: string, reason: string): void;
+}
+
+const REASONS: Partial<Record<SpiffeErrorCode, AuthFailureReason>> = {
+  BUNDLE_NOT_FOUND: 'untrusted_domain',
+  JWT_SIGNATURE_INVALID: 'invalid_signature',
+  JWT_AUDIENCE_REFUSED: 'wrong_audience',
+  // Outside of its time, on either side.
+  JWT_EXPIRED: 'expired',
+  JWT_NOT_YET_VALID: 'expired',
+  JWT_ISSUER_REFUSED: 'wrong_issuer',
+};
+
+/** How a token that `verifyJwtSvid` refused with this code is counted, over whatever it came. */
+export function authFailureReasonOf(code: SpiffeErrorCode): AuthFailureReason {
+  return REASONS[code] ?? 'malformed_token';
 }

@@ -1,4 +1,4 @@
-export type { AuthFailureReason, AuthMetrics } from './auth-metrics.ts';
+export { type AuthFailureReason, type AuthMetrics, authFailureReasonOf } from './auth-metrics.ts';
 export { callerOf } from './caller.ts';
 export { type SpiffeChannelOptions, spiffeChannelCredentials } from './channel-credentials.ts';
 export { type JwtSvidFetcher, jwtSvidInterceptor } from './jwt-svid-interceptor.ts';

@@ -1,16 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { SpiffeError, type SpiffeErrorCode, type SpiffeId } from '../../spiffe/index.ts';
-import type { AuthFailureReason } from './auth-metrics.ts';
-
-const REASONS: Partial<Record<SpiffeErrorCode, AuthFailureReason>> = {
-  BUNDLE_NOT_FOUND: 'untrusted_domain',
-  JWT_SIGNATURE_INVALID: 'invalid_signature',
-  JWT_AUDIENCE_REFUSED: 'wrong_audience',
-  // Outside of its time, on either side.
-  JWT_EXPIRED: 'expired',
-  JWT_NOT_YET_VALID: 'expired',
-  JWT_ISSUER_REFUSED: 'wrong_issuer',
-};
+import { type AuthFailureReason, authFailureReasonOf } from './auth-metrics.ts';
 
 const FORBIDDEN: ReadonlySet<AuthFailureReason> = new Set(['not_allowed', 'unknown_method']);
 
@@ -38,6 +28,6 @@ export class Refusal extends Error {
     if (OWN_FAULTS.has(error.code)) {
       return new Refusal('untrusted_domain', { cause: error, code: status.UNAVAILABLE });
     }
-    return new Refusal(REASONS[error.code] ?? 'malformed_token', { cause: error });
+    return new Refusal(authFailureReasonOf(error.code), { cause: error });
   }
 }
