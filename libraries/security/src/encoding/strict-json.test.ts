@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { EncodingError } from './encoding-error.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { parsePlainJson } from './plain-json.ts';
-import { parseStrictJson } from './strict-json.ts';
+import { parseExactJson, parseStrictJson } from './strict-json.ts';
 
 describe('parseStrictJson', () => {
   test('reads every kind of value', () => {
@@ -143,5 +143,29 @@ describe('the quick way through JSON.parse', () => {
       }),
       { numRuns: 3000 },
     );
+  });
+});
+
+describe('exact JSON', () => {
+  test('an integer that a number cannot hold is a bigint, and every other number stays one', () => {
+    const text = '[9007199254740991,9007199254740992,-9223372036854775808,18446744073709551615,1.5,1e3]';
+    expect(parseExactJson(text)).toEqual([
+      9007199254740991,
+      9007199254740992n,
+      -9223372036854775808n,
+      18446744073709551615n,
+      1.5,
+      1000,
+    ]);
+    expect(() => parseStrictJson(text)).toThrow('too large');
+  });
+
+  test.each(['1'.repeat(21), `-${'1'.repeat(20)}`, '1e400'])('%s is refused all the same', (text) => {
+    expect(() => parseExactJson(text)).toThrow('too large');
+  });
+
+  test('the other rules hold as well', () => {
+    expect(() => parseExactJson('{"a":1,"a":2}')).toThrow('twice');
+    expect(() => parseExactJson('[[1]]', { maxDepth: 1 })).toThrow('deeper');
   });
 });

@@ -30,6 +30,8 @@ export interface FileSourceOptions extends FallbackSources {
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly metrics?: SpiffeMetrics;
+  /** Aborts the opening. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -47,6 +49,7 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
   readonly #watchers: FSWatcher[] = [];
   #polling: Promise<void> = Promise.resolve();
   #lastError: Error | undefined;
+  #changed = false;
 
   private constructor(options: FileSourceOptions) {
     this.#options = options;
@@ -57,7 +60,7 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
   /**
    * Resolves when everything that was named is read and every SVID is valid.
    * @throws SpiffeError `FALLBACK_REFUSED` outside the four environments; `FALLBACK_INVALID`, `X509_SVID_EXPIRED`,
-   * `JWT_EXPIRED` and the codes of what is malformed
+   * `JWT_EXPIRED` and the codes of what is malformed; the signal's reason
    */
   static async open(options: FileSourceOptions): Promise<FileSource> {
     assertFallbackAdmitted(options.environment);
@@ -65,10 +68,11 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
     const source = new FileSource(options);
     try {
       await source.#read();
+      options.signal?.throwIfAborted();
       if (options.x509 !== undefined) source.getX509Svid();
       if (options.jwt !== undefined) source.#currentJwt();
     } catch (error) {
-      source.#count('error');
+      source.#countError();
       throw error;
     }
     source.#watchFiles();
@@ -186,16 +190,25 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
     this.#logger.warn(fields, 'SVIDs come from files or variables and not from an agent');
   }
 
+  /** A change that comes while files are being read may have been missed: they are read once more. */
   #reread(): Promise<void> {
+    this.#changed = true;
     return this.#reading.run('files', async () => {
-      try {
-        await this.#read();
-      } catch (error) {
-        this.#count('error');
-        this.#lastError = error instanceof Error ? error : new Error(messageOf(error));
-        this.#logger.warn({ cause: messageOf(error) }, 'the fallback cannot be read; what was read before stays');
+      while (this.#changed && !this.#stop.signal.aborted) {
+        this.#changed = false;
+        await this.#readOrKeep();
       }
     });
+  }
+
+  async #readOrKeep(): Promise<void> {
+    try {
+      await this.#read();
+    } catch (error) {
+      this.#countError();
+      this.#lastError = error instanceof Error ? error : new Error(messageOf(error));
+      this.#logger.warn({ cause: messageOf(error) }, 'the fallback cannot be read; what was read before stays');
+    }
   }
 
   /** The folder is watched, since a file is replaced and not written; polling is for what no event tells. */
@@ -223,9 +236,9 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
     }
   }
 
-  #count(status: 'error'): void {
+  #countError(): void {
     const { metrics, x509, jwt } = this.#options;
-    if (x509 !== undefined) metrics?.svidFetch('x509', status, 0);
-    if (jwt !== undefined) metrics?.svidFetch('jwt', status, 0);
+    if (x509 !== undefined) metrics?.svidFetch('x509', 'error', 0);
+    if (jwt !== undefined) metrics?.svidFetch('jwt', 'error', 0);
   }
 }
