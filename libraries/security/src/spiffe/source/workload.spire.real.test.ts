@@ -187,6 +187,21 @@ describe('an agent that goes away', () => {
   });
 });
 
+test('an SVID ends at its own time when no agent renews it, and is replaced when one is back', async () => {
+  await identify({ id: `${ID}/ending`, x509TtlSeconds: 12 });
+  const source = await openX509();
+  await spire.stopAgent();
+  const last = source.getX509Svid();
+  expect(verifyX509Svid(last.certificates, source).id.toString()).toBe(`${ID}/ending`);
+  await vi.waitFor(() => expect(source.health().state).toBe('unhealthy'), PATIENCE);
+  expect(source.health()).toMatchObject({ lastError: { code: 'WORKLOAD_API_UNAVAILABLE' } });
+  expect(() => verifyX509Svid(last.certificates, source)).toThrow(coded('X509_SVID_EXPIRED'));
+
+  await spire.startAgent();
+  await vi.waitFor(() => expect(source.health().state).toBe('healthy'), PATIENCE);
+  expect(verifyX509Svid(source.getX509Svid().certificates, source).id.toString()).toBe(`${ID}/ending`);
+});
+
 /** What the OIDC provider serves at a path. */
 function fetchOidc(path: string): Promise<string> {
   const { address, ca } = spire.oidc ?? { address: '', ca: '' };
