@@ -54,9 +54,9 @@ export async function up(options: UpOptions, output: Output): Promise<number> {
   }
   const leftovers = await platform.close();
   if (failure !== undefined) throw failure;
-  const report: JobReport | undefined = running && { ...running, leftovers };
+  const report: JobReport | undefined = running && { ...running.report, leftovers };
   output.result(report ?? { startup: { readyMs: platform.readyMs }, leftovers });
-  const missed = report === undefined ? [] : shortcomings(report);
+  const missed = report === undefined ? [] : [...shortcomings(report), ...(running?.missed ?? [])];
   for (const line of missed) output.line(`fell short: ${line}`);
   const left = Object.entries(leftovers).map(([what, count]) => `${count} ${what}`);
   output.line(`left behind: ${left.join(', ')}`);

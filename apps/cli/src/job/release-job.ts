@@ -12,7 +12,7 @@ import type { Platform } from '../platform/platform.ts';
 import { proportionalBytes } from '../platform/processes.ts';
 import { sumOfMetric } from './metrics-text.ts';
 import { tryRefusedCallers } from './refused-callers.ts';
-import { type CredentialReport, type JobReport, rotationTotals } from './report.ts';
+import { type CredentialReport, type JobReport, rotationTotals, thinRotations } from './report.ts';
 import { awaitDueRotation, rotateEverything } from './rotate-everything.ts';
 
 const RELEASE_PLAN = fileURLToPath(new URL('../../../../examples/plans/release.json', import.meta.url));
@@ -26,7 +26,11 @@ export interface ReleaseJobOptions {
 }
 
 /** The report without what only the end of the platform can tell. */
-export type RunningReport = Omit<JobReport, 'leftovers'>;
+export interface RunningReport {
+  readonly report: Omit<JobReport, 'leftovers'>;
+  /** What fell short in it beyond its totals. */
+  readonly missed: readonly string[];
+}
 
 /**
  * What the platform is for, shown once: a release goes through it as `/operator`, and every credential that a service
@@ -52,7 +56,7 @@ export async function runReleaseJob({ platform, identity, output, signal }: Rele
     await Promise.all(services.map((service) => service.load('stop')));
     const reports = await Promise.all(services.map((service) => service.report()));
     describeRotations(reports, output);
-    return {
+    const report = {
       plan: { id: plan.id, status: plan.status },
       tickets: plan.tickets.map(({ id, type, status, worker, spiffeId, durationMs }) => ({
         ...{ id, type, status, worker, spiffeId, durationMs },
@@ -72,6 +76,7 @@ export async function runReleaseJob({ platform, identity, output, signal }: Rele
       startup: { readyMs: platform.readyMs },
       memory: { proportionalBytes: bytes },
     };
+    return { report, missed: thinRotations(reports) };
   } finally {
     await Promise.all([orchestrator.close(), ...services.map((service) => service.close())]);
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { sumOfMetric } from './metrics-text.ts';
-import { type JobReport, rotationTotals, shortcomings } from './report.ts';
+import { type JobReport, rotationTotals, shortcomings, thinRotations } from './report.ts';
 
 const rotation = { name: 'database', operationsDuring: 60, failed: 0, retried: 1, maxStallMs: 12.4, terminated: 2 };
 
@@ -45,4 +45,12 @@ test('a metric is summed over the samples that carry the label', () => {
     'a_total{m="x",status="allowed"} 3\na_total{m="y",status="allowed"} 4\na_total{m="y",status="denied"} 9\nab_total 1\n';
   expect(sumOfMetric(text, 'a_total', { status: 'allowed' })).toBe(7);
   expect(sumOfMetric(text, 'a_total')).toBe(16);
+});
+
+test('a rotation that too few operations met is named', () => {
+  const of = (operationsDuring: number) => [
+    { credentials: [], rotations: [{ ...rotation, reason: 'due', operationsDuring }] },
+  ];
+  expect(thinRotations(of(50))).toEqual([]);
+  expect(thinRotations(of(49))).toEqual(['only 49 operations met a rotation of database']);
 });

@@ -91,3 +91,14 @@ export function shortcomings(report: JobReport): string[] {
   for (const [what, left] of Object.entries(leftovers ?? {})) if (left > 0) found.push(`${left} ${what} left behind`);
   return found;
 }
+
+/** A rotation that fewer operations met has not shown that it disturbs nobody. */
+const MIN_OPERATIONS = 50;
+
+/** The rotations that prove too little, a line each. */
+export function thinRotations(reports: readonly CredentialReport[]): string[] {
+  return reports
+    .flatMap(({ rotations }) => rotations)
+    .filter(({ operationsDuring }) => operationsDuring < MIN_OPERATIONS)
+    .map(({ name, operationsDuring }) => `only ${operationsDuring} operations met a rotation of ${name}`);
+}
