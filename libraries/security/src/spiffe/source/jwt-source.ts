@@ -1,4 +1,4 @@
-import { type Clock, SingleFlight, systemClock } from '../../common/index.ts';
+import { BoundedMap, type Clock, SingleFlight, systemClock } from '../../common/index.ts';
 import type { JwtBundle, JwtBundleSource, JwtKey } from '../bundle/jwt/jwt-bundle.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 import type { SpiffeId } from '../spiffe-id.ts';
@@ -44,7 +44,7 @@ export class JwtSource implements JwtBundleSource {
   readonly #clock: Clock;
   readonly #metrics: SpiffeMetrics | undefined;
   readonly #refreshShare: number;
-  readonly #cache = new Map<string, Cached>();
+  readonly #cache = new BoundedMap<string, Cached>(MAX_CACHED);
   readonly #flights = new SingleFlight<string, JwtSvid>();
   #closing: Promise<void> | undefined;
 
@@ -92,10 +92,10 @@ export class JwtSource implements JwtBundleSource {
   async fetchJwtSvid({ audience, subject, hint, signal }: JwtSvidRequest): Promise<JwtSvid> {
     const audiences = typeof audience === 'string' ? [audience] : [...audience].sort();
     const key = JSON.stringify([audiences, subject?.toString() ?? '', hint ?? '']);
-    const cached = this.#cache.get(key);
     const nowMs = this.#clock.now();
+    const cached = this.#cache.get(key, nowMs);
     const refresh = (): Promise<JwtSvid> => this.#flights.run(key, () => this.#fetch(key, audiences, subject, hint));
-    if (cached !== undefined && cached.svid.expiresAtMs > nowMs) {
+    if (cached !== undefined) {
       // Its failure is known to the metrics, and to the caller once the token at hand has expired.
       if (nowMs >= cached.refreshAtMs) refresh().catch(() => undefined);
       return cached.svid;
@@ -177,10 +177,7 @@ export class JwtSource implements JwtBundleSource {
     const issuedAtMs = svid.issuedAtMs ?? nowMs;
     const dueMs = issuedAtMs + this.#refreshShare * (svid.expiresAtMs - issuedAtMs);
     const refreshAtMs = same ? repeatAtMs(svid, nowMs) : dueMs;
-    this.#cache.delete(key);
-    this.#cache.set(key, { svid, refreshAtMs });
-    const [oldest] = this.#cache.keys();
-    if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest);
+    this.#cache.set(key, { svid, refreshAtMs }, svid.expiresAtMs);
   }
 
   /** After a failure the token at hand serves on; the next try waits. */
@@ -188,7 +185,7 @@ export class JwtSource implements JwtBundleSource {
     const cached = this.#cache.get(key);
     const nowMs = this.#clock.now();
     if (cached === undefined) return;
-    this.#cache.set(key, { svid: cached.svid, refreshAtMs: repeatAtMs(cached.svid, nowMs) });
+    this.#cache.set(key, { svid: cached.svid, refreshAtMs: repeatAtMs(cached.svid, nowMs) }, cached.svid.expiresAtMs);
   }
 }
 
