@@ -8,18 +8,20 @@ const MAX_KNOWN_BYTES = 8 * 1024;
 
 /** Reads a certificate, or finds the one with these very bytes that led to an anchor before. */
 export function parseIssuer(der: Uint8Array): Certificate {
-  return known.get(keyOf(der)) ?? parseCertificate(der);
+  // A copy, since what is kept must not change when the owner of these bytes changes them.
+  return known.get(keyOf(der)) ?? parseCertificate(Uint8Array.from(der));
 }
 
 /**
- * Keeps intermediates of a path that was verified, so that strangers cannot fill the memory. What is kept is the reading;
- * every rule is applied to it anew.
+ * Keeps intermediates of a path that was verified, so that strangers cannot fill the memory. What is kept is the reading
+ * and its public key; every rule is applied to it anew.
+ * @param intermediates From `parseIssuer`.
  */
 export function rememberIssuers(intermediates: readonly Certificate[]): void {
-  for (const { der } of intermediates) {
+  for (const intermediate of intermediates) {
+    const { der } = intermediate;
     const key = keyOf(der);
-    // A copy, since the owner of these bytes may change them.
-    if (der.length <= MAX_KNOWN_BYTES && known.get(key) === undefined) known.set(key, parseCertificate(der.slice()));
+    if (der.length <= MAX_KNOWN_BYTES && known.get(key) === undefined) known.set(key, intermediate);
   }
 }
 

@@ -45,17 +45,16 @@ export interface SignedStructure {
   readonly signature: Uint8Array;
 }
 
-/** Signatures that were found good, by issuer. */
+/** Signatures of authorities that were found good, by issuer. A leaf is read anew each time: keeping it is of no use. */
 const goodSignatures = new WeakMap<Certificate, WeakSet<SignedStructure>>();
 
 /** Whether the key of `issuer` made the signature. */
-export function isSignedBy(signed: SignedStructure, issuer: Certificate): boolean {
-  if (goodSignatures.get(issuer)?.has(signed)) return true;
+export function isSignedBy(signed: SignedStructure | Certificate, issuer: Certificate): boolean {
+  if (!('basicConstraints' in signed) || !signed.basicConstraints?.ca) return checkSignature(signed, issuer);
+  const signatures = goodSignatures.get(issuer) ?? new WeakSet();
+  if (signatures.has(signed)) return true;
   const good = checkSignature(signed, issuer);
-  if (good) {
-    const signatures = goodSignatures.get(issuer) ?? new WeakSet();
-    goodSignatures.set(issuer, signatures.add(signed));
-  }
+  if (good) goodSignatures.set(issuer, signatures.add(signed));
   return good;
 }
 
