@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SPIFFE_IDS } from '@neural-hive/contracts';
 import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
@@ -83,12 +84,22 @@ export class Platform {
       .filter((pid) => pid !== process.pid)
       .map((pid) => ({ pid, started: processStart(pid) }));
     const leftovers = await this.#output.step('Shutting down', () => closeParts(this.#parts));
-    const alive = before.filter(({ pid, started }) => started !== undefined && processStart(pid) === started);
-    // Also those that left our tree, or were started since.
-    const left = new Set([...alive.map(({ pid }) => pid), ...processesWith(this.#parts.marker)]);
-    return { ...leftovers, processes: left.size };
+    const countProcesses = (): number => {
+      const alive = before.filter(({ pid, started }) => started !== undefined && processStart(pid) === started);
+      // Also those that left our tree, or were started since.
+      return new Set([...alive.map(({ pid }) => pid), ...processesWith(this.#parts.marker)]).size;
+    };
+    // One that was told to end may need a moment until the system has taken it away.
+    for (const endMs = performance.now() + LAST_MOMENT_MS; performance.now() < endMs; await delay(POLL_MS)) {
+      if (countProcesses() === 0) break;
+    }
+    return { ...leftovers, processes: countProcesses() };
   }
 }
+
+/** A process that lives on longer than this after the end of all others was left behind. */
+const LAST_MOMENT_MS = 1_000;
+const POLL_MS = 20;
 
 interface Parts {
   home: Home;
