@@ -21,11 +21,31 @@ export function contextTag(number: number, kind: 'primitive' | 'constructed'): n
   return (kind === 'constructed' ? 0xa0 : 0x80) | number;
 }
 
-export interface DerElement {
+/** One element of a DER input. Views are made when they are asked for: most elements are only passed. */
+export class DerElement {
   readonly tag: number;
-  readonly content: Uint8Array;
+  readonly #bytes: Uint8Array;
+  readonly #offset: number;
+  readonly #start: number;
+  /** Where the next element of the same input starts. */
+  readonly end: number;
+
+  constructor(bytes: Uint8Array, tag: number, offset: number, start: number, end: number) {
+    this.tag = tag;
+    this.#bytes = bytes;
+    this.#offset = offset;
+    this.#start = start;
+    this.end = end;
+  }
+
+  get content(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.end);
+  }
+
   /** Identifier, length and content. */
-  readonly raw: Uint8Array;
+  get raw(): Uint8Array {
+    return this.#bytes.subarray(this.#offset, this.end);
+  }
 }
 
 export function derError(message: string): EncodingError {
@@ -58,5 +78,5 @@ export function readElement(bytes: Uint8Array, offset: number): DerElement {
   }
   const end = start + length;
   if (end > bytes.length) throw derError('A DER element is longer than its container');
-  return { tag, content: bytes.subarray(start, end), raw: bytes.subarray(offset, end) };
+  return new DerElement(bytes, tag, offset, start, end);
 }

@@ -35,7 +35,7 @@ export class DerReader {
   read(what: string): DerElement {
     if (this.done) throw derError(`${what} is missing`);
     const element = readElement(this.#bytes, this.#offset);
-    this.#offset += element.raw.length;
+    this.#offset = element.end;
     return element;
   }
 
