@@ -3,7 +3,7 @@ import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { type SpireStack, startSpire } from '@neural-hive/real-stack';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fetchWitBundles, fetchWitSvids, watchWitSvids } from '../experimental/index.ts';
-import { WorkloadApiClient, X509Source } from '../index.ts';
+import { SpiffeManager, verifyJwtSvid, verifyX509Svid, WorkloadApiClient, X509Source } from '../index.ts';
 import { endpointTarget } from './endpoint.ts';
 import { SpiffeWorkloadAPIClient } from './gen/spiffe/workload.ts';
 
@@ -59,6 +59,17 @@ test('a token that is none, and a subject that is none, are refused for good', a
   await expect(client.fetchJwtSvids({ audience: ['a'], subject: 'https://example.org' })).rejects.toMatchObject(
     refused,
   );
+});
+
+test('the manager gives SVIDs of both kinds and the bundles that verify them', async () => {
+  const manager = await SpiffeManager.open({ endpoint: spire.endpoint });
+  const bundles = manager.trustBundles();
+  const { certificates } = await manager.fetchX509Svid();
+  expect(verifyX509Svid(certificates, bundles).id.toString()).toBe(ID);
+  const { token } = await manager.fetchJwtSvid(['a', 'b']);
+  expect(verifyJwtSvid(token.reveal(), { bundles, audience: 'b' }).audience).toEqual(['a', 'b']);
+  await manager.close();
+  await expect(manager.fetchJwtSvid('a')).rejects.toMatchObject({ code: 'SOURCE_CLOSED' });
 });
 
 test('thirty identities of one process come in one message', async () => {
