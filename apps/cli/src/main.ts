@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { EXIT, Failure } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
