@@ -3,6 +3,7 @@ import { onClaimed, onResult, onTimer } from './attempts.ts';
 import { maxRetriesOf } from './execution-ticket.ts';
 import type { PlanEvent, PlanEventOf } from './plan-event.ts';
 import type { PlanState, PlanStatus, TicketState } from './plan-state.ts';
+import { UNTRIED } from './plan-state.ts';
 import { type Decision, PlanTurn } from './plan-turn.ts';
 import { publishReady } from './publishing.ts';
 import { settle, stop } from './stopping.ts';
@@ -104,23 +105,8 @@ function newTicket({ plan }: PlanEventOf<'submitted'>, taskId: string, taskType:
     taskId,
     taskType,
     compensates: null,
-    status: 'PENDING',
-    stage: 'waiting',
-    retryCount: 0,
+    ...UNTRIED,
     maxRetries: maxRetriesOf(plan.risk_band),
-    takeovers: 0,
-    fencingToken: 0,
-    agentId: null,
-    spiffeId: null,
-    publishedAtMs: null,
-    startedAtMs: null,
-    endedAtMs: null,
-    completedOrder: null,
-    output: {},
-    outputReference: null,
-    errorClass: null,
-    errorMessage: null,
-    errorLogs: [],
   };
 }
 

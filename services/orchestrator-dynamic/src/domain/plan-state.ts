@@ -96,3 +96,23 @@ export interface PlanState {
   /** By ticket id: the tasks in the plan's order, then the compensations in theirs. */
   readonly tickets: ReadonlyMap<string, TicketState>;
 }
+
+/** What every ticket is before its first attempt. */
+export const UNTRIED = {
+  status: 'PENDING',
+  stage: 'waiting',
+  retryCount: 0,
+  takeovers: 0,
+  fencingToken: 0,
+  agentId: null,
+  spiffeId: null,
+  publishedAtMs: null,
+  startedAtMs: null,
+  endedAtMs: null,
+  completedOrder: null,
+  output: {},
+  outputReference: null,
+  errorClass: null,
+  errorMessage: null,
+  errorLogs: [],
+} as const satisfies Partial<TicketState>;

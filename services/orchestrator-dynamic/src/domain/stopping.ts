@@ -1,6 +1,7 @@
 import type { TaskType } from '@neural-hive/contracts';
 import { ancestorsOf } from './plan-graph.ts';
 import type { PlanFailure, TicketState } from './plan-state.ts';
+import { UNTRIED } from './plan-state.ts';
 import type { PlanTurn } from './plan-turn.ts';
 import { deadlineTimerOf, publish, retryTimerOf } from './publishing.ts';
 import { compensationIdOf } from './ticket-id.ts';
@@ -74,23 +75,8 @@ function compensate(turn: PlanTurn, ticket: TicketState): void {
     ticketId: compensationIdOf(ticket.ticketId),
     taskType: 'COMPENSATE',
     compensates: ticket.ticketId,
-    status: 'PENDING',
-    stage: 'waiting',
-    retryCount: 0,
+    ...UNTRIED,
     maxRetries: turn.head.policy.compensationRetries,
-    takeovers: 0,
-    fencingToken: 0,
-    agentId: null,
-    spiffeId: null,
-    publishedAtMs: null,
-    startedAtMs: null,
-    endedAtMs: null,
-    completedOrder: null,
-    output: {},
-    outputReference: null,
-    errorClass: null,
-    errorMessage: null,
-    errorLogs: [],
   };
   turn.add(undo);
   publish(turn, undo);

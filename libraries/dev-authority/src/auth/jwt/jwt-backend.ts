@@ -1,6 +1,7 @@
 import type { Answer, Backend, Call, Route } from '../../api/route.ts';
 import { Fault, invalid, notFound } from '../../fault.ts';
 import type { Parts } from '../../parts.ts';
+import { roleRoutes } from '../role-routes.ts';
 import { logIn } from '../role-tokens.ts';
 import { describeJwtConfig, type JwtConfig, keysOf, readJwtConfig } from './jwt-config.ts';
 import { describeJwtRole, type JwtRole, readJwtRole } from './jwt-role.ts';
@@ -53,31 +54,7 @@ export function jwtBackend(parts: Parts, saved: unknown): Backend {
         return {};
       },
     },
-    {
-      path: 'role/:name',
-      exists: ({ params }) => roles.has(params.name ?? ''),
-      read: ({ params }) => {
-        const role = roles.get(params.name ?? '');
-        if (role === undefined) throw notFound();
-        return { data: describeJwtRole(role) };
-      },
-      write: ({ params, fields }) => {
-        const name = params.name ?? '';
-        roles.set(name, readJwtRole(fields, roles.get(name)));
-        return {};
-      },
-      delete: ({ params }) => {
-        roles.delete(params.name ?? '');
-        return {};
-      },
-    },
-    {
-      path: 'role',
-      list: () => {
-        if (roles.size === 0) throw notFound();
-        return { data: { keys: [...roles.keys()].sort() } };
-      },
-    },
+    ...roleRoutes(roles, readJwtRole, describeJwtRole),
   ];
   return { routes, save: (): Saved => ({ config, roles: Object.fromEntries(roles) }) };
 }

@@ -2,6 +2,7 @@ import { isRecord } from '../../api/fields.ts';
 import type { Answer, Backend, Call, Route } from '../../api/route.ts';
 import { Fault, invalid, notFound } from '../../fault.ts';
 import type { Parts } from '../../parts.ts';
+import { roleRoutes } from '../role-routes.ts';
 import { logIn } from '../role-tokens.ts';
 import { decodeSignedToken } from '../signed-token.ts';
 import { describeKubernetesConfig, type KubernetesConfig, readKubernetesConfig } from './kubernetes-config.ts';
@@ -59,31 +60,7 @@ export function kubernetesBackend(parts: Parts, saved: unknown): Backend {
         return {};
       },
     },
-    {
-      path: 'role/:name',
-      exists: ({ params }) => roles.has(params.name ?? ''),
-      read: ({ params }) => {
-        const role = roles.get(params.name ?? '');
-        if (role === undefined) throw notFound();
-        return { data: describeKubernetesRole(role) };
-      },
-      write: ({ params, fields }) => {
-        const name = params.name ?? '';
-        roles.set(name, readKubernetesRole(fields, roles.get(name)));
-        return {};
-      },
-      delete: ({ params }) => {
-        roles.delete(params.name ?? '');
-        return {};
-      },
-    },
-    {
-      path: 'role',
-      list: () => {
-        if (roles.size === 0) throw notFound();
-        return { data: { keys: [...roles.keys()].sort() } };
-      },
-    },
+    ...roleRoutes(roles, readKubernetesRole, describeKubernetesRole),
   ];
   return { routes, save: (): Saved => ({ config, roles: Object.fromEntries(roles) }) };
 }
