@@ -229,6 +229,25 @@ test('the load ends when it is stopped, and its operations with it', async () =>
   expect(credentials[0]?.operations).toBe(credential.operations);
 });
 
+test('an operation that the end of the load cuts short has not failed, one that fails at that moment has', async () => {
+  const credential = new FakeCredential();
+  const waiting: Promise<void>[] = [];
+  const operate = ({ signal }: OperationContext): Promise<void> => {
+    const own = waiting.length === 0 ? new Error('the server is gone') : undefined;
+    const operation = new Promise<void>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(own ?? signal.reason), { once: true });
+    });
+    waiting.push(operation);
+    return operation;
+  };
+  const under = board({ pace: { concurrency: 2 } });
+  under.register(credential.entry({ operate }));
+  under.startLoad();
+  expect(waiting).toHaveLength(2);
+  const { credentials } = await under.stopLoad();
+  expect(credentials[0]).toMatchObject({ operations: 2, failed: 1 });
+});
+
 test('a name is on the board once', () => {
   const under = board();
   const remove = under.register(new FakeCredential().entry());

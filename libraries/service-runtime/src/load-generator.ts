@@ -86,8 +86,10 @@ export class LoadGenerator {
         signal,
       });
     } catch (error) {
-      failed = true;
-      logger?.warn({ credential: name, error: messageOf(error) }, 'an operation with the credential failed');
+      // What the load's own end cut short did not fail.
+      failed = !(signal.aborted && error === signal.reason);
+      if (failed)
+        logger?.warn({ credential: name, error: messageOf(error) }, 'an operation with the credential failed');
     }
     end({ endedAtMs: clock.now(), failed, retries });
   }
