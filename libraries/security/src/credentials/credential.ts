@@ -52,6 +52,8 @@ export interface CredentialConsumer<T> {
   probe?(candidate: Generation<T>, options: { readonly signal: AbortSignal }): Promise<void>;
   /** From here on new work uses `next`. Called again with the older generation when another consumer refuses. */
   publish(next: Generation<T>): void | Promise<void>;
+  /** The candidate is not going to be used after all: ends what was opened with it. */
+  discard?(candidate: Generation<T>): Promise<void>;
   /** Retires what is idle, waits for what is busy, ends what is still busy at the deadline. */
   drain(previous: Generation<T>, options: DrainOptions): Promise<{ terminated: number }>;
 }

@@ -12,4 +12,6 @@ export type {
 export { databaseCredentials } from './database-credentials.ts';
 export { CredentialError, type CredentialErrorCode } from './errors.ts';
 export { type KvSecretOptions, kvSecret } from './kv-secret.ts';
+export type { ResourceHold } from './resource-generation.ts';
 export { RotatingCredential, type RotatingCredentialOptions } from './rotating-credential.ts';
+export { type ResourceFactory, RotatingResource, type RotatingResourceOptions } from './rotating-resource.ts';

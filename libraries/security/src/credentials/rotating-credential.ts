@@ -260,6 +260,7 @@ export class RotatingCredential<T> {
       await this.#probeWith(next, consumers);
       await this.#publish(previous, next, consumers);
     } catch (error) {
+      await Promise.allSettled(consumers.map((consumer) => consumer.discard?.(next)));
       await next.issued.revoke().catch(() => undefined);
       throw error;
     }
