@@ -83,7 +83,7 @@ test("SIGTERM ends it cleanly, and so does the end of its parent's pipe", async 
   const beganMs = performance.now();
   second.child.stdin?.end();
   expect(await gone).toEqual([0, null]);
-  expect(performance.now() - beganMs).toBeLessThan(1_500);
+  expect(performance.now() - beganMs).toBeLessThan(6_000);
 });
 
 test('a wrong configuration, or production, is one line and exit 3', async () => {

@@ -76,7 +76,7 @@ describe('a forced rotation', () => {
     const record = await under.rotate('orchestrator-db');
     expect(record).toMatchObject({ reason: 'forced', ok: true, failed: 0, retried: 0, terminated: 2 });
     expect(record.operationsDuring).toBeGreaterThanOrEqual(50);
-    expect(record.maxStallMs).toBeLessThan(500);
+    expect(record.maxStallMs).toBeLessThan(5_000);
     expect(under.list()).toEqual([
       { name: 'orchestrator-db', kind: 'database', generation: 2, ttlSeconds: 90, expiresAtMs: 1 },
     ]);

@@ -74,7 +74,7 @@ test('the process says when it is ready, serves, and ends with its parent', asyn
   const startedMs = performance.now();
   registry.child.stdin.end();
   expect(await registry.exited).toEqual([0, null]);
-  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  expect(performance.now() - startedMs).toBeLessThan(6_000);
 });
 
 test('a registry that was killed comes back with its agents', async () => {

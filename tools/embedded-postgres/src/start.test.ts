@@ -82,7 +82,7 @@ describe.each(availableSources(chooseRunAs()))('the server found by %s', (source
     await using server = await startPostgres({ source });
     expect(await query(server, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     // About one second on an idle machine; the rest is room for a busy one.
-    expect(performance.now() - startMs).toBeLessThan(8_000);
+    expect(performance.now() - startMs).toBeLessThan(20_000);
   });
 });
 
