@@ -1,6 +1,10 @@
 import { spiffeResults } from './spiffe/index.ts';
+import { vaultResults } from './vault/index.ts';
 
-const SUITES: Readonly<Record<string, () => AsyncGenerator<object>>> = { spiffe: spiffeResults };
+const SUITES: Readonly<Record<string, () => AsyncGenerator<object>>> = {
+  spiffe: spiffeResults,
+  vault: vaultResults,
+};
 
 const [name = 'spiffe'] = process.argv.slice(2);
 const suite = Object.hasOwn(SUITES, name) ? SUITES[name] : undefined;
