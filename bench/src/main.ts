@@ -1,7 +1,9 @@
+import { rotationResults } from './rotation/index.ts';
 import { spiffeResults } from './spiffe/index.ts';
 import { vaultResults } from './vault/index.ts';
 
 const SUITES: Readonly<Record<string, () => AsyncGenerator<object>>> = {
+  rotation: rotationResults,
   spiffe: spiffeResults,
   vault: vaultResults,
 };

@@ -234,6 +234,32 @@ export function describePoolRotation(openTarget: () => Promise<VaultTarget>, run
       await pool.end();
     });
 
+    test('connections are open before a pool moves, and those that nobody took are gone after the drain', async () => {
+      await using credential = await openCredential(5_000);
+      const pool = rotatingPool(credential, socket(), { warmConnections: 5 });
+      const open: number[] = [];
+      const sessionsOf = async (): Promise<number> =>
+        (
+          await vault.observer.query('SELECT 1 FROM pg_stat_activity WHERE usename = $1', [
+            credential.current().value.username,
+          ])
+        ).rowCount ?? 0;
+      credential.attach({
+        async publish() {
+          await Promise.all(Array.from({ length: 3 }, () => pool.query('SELECT pg_sleep(0.05)')));
+          open.push(await sessionsOf(), pool.totalCount);
+        },
+        drain: async () => ({ terminated: 0 }),
+      });
+      await pool.query(PROBE);
+      assert.equal((await credential.rotate()).ok, true);
+      // The pool took three of them and made none.
+      assert.deepEqual(open, [5, 3]);
+      while ((await sessionsOf()) !== 3) await delay(5);
+      await pool.end();
+      assert.equal(await sessionsOf(), 0);
+    });
+
     test('a login that cannot do the work is refused by the probe and the old one stays', async () => {
       await using credential = await openCredential(1_000);
       const pool = rotatingPool(credential, socket(), { probeQuery: PROBE });

@@ -10,6 +10,7 @@ import {
 import { type PgLogin, withLogin } from './login.ts';
 import { probeLogin } from './probe.ts';
 import { Sessions, terminateSession } from './sessions.ts';
+import { WarmClients } from './warm-clients.ts';
 
 export interface RotatePoolOptions {
   /**
@@ -19,6 +20,12 @@ export interface RotatePoolOptions {
   readonly probeQuery?: string;
   /** Of one probe, connection included. In milliseconds; default 5 000. */
   readonly probeTimeoutMs?: number;
+  /**
+   * How many connections are opened with a new login before it is used, so that work does not wait for them; those
+   * that are not taken are closed again after the drain. Beside the old ones, so the server has to have room. From 0;
+   * default: as many as are idle then, at least 1. As many as the pool has hides a rotation from everybody.
+   */
+  readonly warmConnections?: number;
   readonly clock?: Clock;
 }
 
@@ -82,6 +89,7 @@ class RotatedPool implements PoolRotation, CredentialConsumer<PgLogin> {
   readonly #sessions = new Sessions();
   readonly #originalClient: ClientClass;
   readonly #detach: () => void;
+  #warm: { readonly generation: number; readonly clients: WarmClients } | undefined;
 
   constructor(pool: pg.Pool, credential: RotatingCredential<PgLogin>, options: RotatePoolOptions) {
     this.#pool = pool;
@@ -89,11 +97,18 @@ class RotatedPool implements PoolRotation, CredentialConsumer<PgLogin> {
     this.#credential = credential;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    const { warmConnections = 0 } = options;
+    if (!Number.isInteger(warmConnections) || warmConnections < 0) {
+      throw new RangeError('warmConnections: must be a whole number of 0 or more');
+    }
     this.#originalClient = this.#inner.Client;
     // A client knows what host, port and connection string come to; making it connects to nothing.
     assertPostgresSocket(new this.#originalClient(pool.options));
     for (const client of this.#inner._clients) this.#sessions.add(client, 0);
-    this.#inner.Client = this.#taggedClient();
+    // Each connection takes user, password and generation in one read, so that a swap cannot mix them.
+    this.#inner.Client = new Proxy(this.#originalClient, {
+      construct: (_class, [config]: [pg.ClientConfig]) => this.#takeWarm() ?? this.#make(config, credential.current()),
+    });
     this.#detach = credential.attach(this);
     this.#retire(0);
   }
@@ -111,8 +126,9 @@ class RotatedPool implements PoolRotation, CredentialConsumer<PgLogin> {
     return counts;
   }
 
-  closed(): Promise<void> {
-    return this.#sessions.noneUpTo(Number.POSITIVE_INFINITY);
+  async closed(): Promise<void> {
+    await this.#coolDown();
+    await this.#sessions.noneUpTo(Number.POSITIVE_INFINITY);
   }
 
   detach(): void {
@@ -131,6 +147,15 @@ class RotatedPool implements PoolRotation, CredentialConsumer<PgLogin> {
       ...(probeQuery === undefined ? {} : { query: probeQuery }),
       ...(probeTimeoutMs === undefined ? {} : { timeoutMs: probeTimeoutMs }),
     });
+    const { warmConnections = Math.max(1, this.#pool.idleCount) } = this.#options;
+    const make = (): pg.Client => this.#make(this.#pool.options, candidate);
+    const clients = await WarmClients.open(warmConnections, make, signal);
+    this.#warm = { generation: candidate.generation, clients };
+    if (this.#pool.ending) await this.#coolDown();
+  }
+
+  discard(): Promise<void> {
+    return this.#coolDown();
   }
 
   /** Connections read the login when they are made, so there is only the old ones' turn to end. */
@@ -155,6 +180,7 @@ class RotatedPool implements PoolRotation, CredentialConsumer<PgLogin> {
       terminateSession(client, new CredentialError('session-terminated', message, { retryable: true }));
     }
     if (stragglers.length > 0) await this.#sessions.noneUpTo(generation);
+    await this.#coolDown();
     return { terminated: stragglers.length };
   }
 
@@ -166,16 +192,20 @@ class RotatedPool implements PoolRotation, CredentialConsumer<PgLogin> {
     for (const client of idle) this.#inner._remove(client, () => this.#inner._pulseQueue());
   }
 
-  /** Each connection takes user, password and generation in one read, so that a swap cannot mix them. */
-  #taggedClient(): ClientClass {
-    const credential = this.#credential;
-    const sessions = this.#sessions;
-    return class extends this.#originalClient {
-      constructor(config: pg.ClientConfig) {
-        const { value, generation } = credential.current();
-        super(withLogin(config, value));
-        sessions.add(this, generation);
-      }
-    };
+  #make(config: pg.ClientConfig, { value, generation }: Generation<PgLogin>): pg.Client {
+    const client = new this.#originalClient(withLogin(config, value));
+    this.#sessions.add(client, generation);
+    return client;
+  }
+
+  #takeWarm(): pg.Client | undefined {
+    if (this.#warm?.generation !== this.#credential.current().generation) return undefined;
+    return this.#warm.clients.take();
+  }
+
+  async #coolDown(): Promise<void> {
+    const warm = this.#warm;
+    this.#warm = undefined;
+    await warm?.clients.close();
   }
 }

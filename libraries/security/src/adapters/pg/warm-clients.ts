@@ -1,0 +1,61 @@
+import type pg from 'pg';
+
+/**
+ * Connections that are open before a pool asks for them, so that nobody waits for a connection to be made when a pool
+ * moves to another login.
+ */
+export class WarmClients {
+  readonly #idle = new Map<pg.Client, () => void>();
+
+  /** Opens `count` at once. Fewer when the server does not take as many: they are only a help. */
+  static async open(count: number, make: () => pg.Client, signal: AbortSignal): Promise<WarmClients> {
+    const warm = new WarmClients();
+    const clients = Array.from({ length: count }, make);
+    const onAbort = (): void => {
+      for (const client of clients) client.connection.stream.destroy();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    await Promise.all(clients.map((client) => warm.#open(client)));
+    signal.removeEventListener('abort', onAbort);
+    return warm;
+  }
+
+  /** One of them for a pool to connect, which takes no time; undefined when there is none left. */
+  take(): pg.Client | undefined {
+    const next = this.#idle.entries().next().value;
+    if (next === undefined) return undefined;
+    const [client, forget] = next;
+    forget();
+    // The pool connects each client that it makes.
+    client.connect = ((callback?: (error: Error | undefined) => void) => {
+      if (callback === undefined) return Promise.resolve();
+      process.nextTick(callback, undefined);
+      return undefined;
+    }) as pg.Client['connect'];
+    return client;
+  }
+
+  /** Closes those that nobody took, and waits for it. Idempotent. */
+  async close(): Promise<void> {
+    const unused = [...this.#idle];
+    for (const [client, forget] of unused) {
+      forget();
+      client.on('error', () => undefined);
+    }
+    await Promise.allSettled(unused.map(([client]) => client.end()));
+  }
+
+  async #open(client: pg.Client): Promise<void> {
+    const forget = (): void => {
+      this.#idle.delete(client);
+      client.off('error', forget).off('end', forget);
+    };
+    client.on('error', forget).on('end', forget);
+    try {
+      await client.connect();
+      this.#idle.set(client, forget);
+    } catch {
+      client.on('error', () => undefined).connection.stream.destroy();
+    }
+  }
+}
