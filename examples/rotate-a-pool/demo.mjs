@@ -8,7 +8,13 @@ import { DevAuthority } from '@neural-hive/dev-authority';
 import { startPostgres } from '@neural-hive/embedded-postgres';
 import { makeReaderRole } from './reader-role.mjs';
 
-const RUN_MS = 20_000;
+const PROGRAMS = ['rotate-a-pool', 'under-load'];
+const [program = 'rotate-a-pool'] = process.argv.slice(2);
+if (!PROGRAMS.includes(program)) {
+  console.error(`usage: npm run example [-- ${PROGRAMS.join(' | ')}]`);
+  process.exit(2);
+}
+const RUN_MS = program === 'under-load' ? 120_000 : 20_000;
 const TTL_SECONDS = 20;
 
 const stateFolder = mkdtempSync(join(tmpdir(), 'rotate-a-pool-'));
@@ -16,9 +22,9 @@ const [postgres, vault] = await Promise.all([startPostgres(), DevAuthority.open(
 const { socketFolder: host, port, database, superuser } = postgres;
 const { address, caFile, rootToken } = vault;
 await makeReaderRole({ address, caFile, rootToken, postgres: { host, port, database, ...superuser } }, TTL_SECONDS);
-console.error(`A Vault and a PostgreSQL run; logins live ${TTL_SECONDS} s. The pool works for ${RUN_MS / 1000} s:`);
+console.error(`A Vault and a PostgreSQL run; logins live ${TTL_SECONDS} s. The pool works for 20 s:`);
 
-const example = spawn(process.execPath, [join(import.meta.dirname, 'rotate-a-pool.mjs')], {
+const example = spawn(process.execPath, [join(import.meta.dirname, `${program}.mjs`)], {
   stdio: ['ignore', 'inherit', 'inherit'],
   env: {
     VAULT_ADDR: address,
