@@ -102,6 +102,10 @@ describe('the orchestrator on leased credentials', () => {
     expect(text).toContain('orchestration_workflows_completed_total{status="COMPLETED"} 2');
     expect(text).toContain('orchestration_workflows_active 0');
     expect(text).toMatch(/grpc_auth_attempts_total\{method="SubmitPlan",status="allowed"\} 2/);
+    expect(text).toMatch(/^spiffe_svid_ttl_seconds\{svid_type="x509"\} \d/m);
+    expect(text).toMatch(/^vault_token_ttl_seconds \d/m);
+    expect(text).toContain('vault_breaker_state{state="closed"} 1');
+    expect(text).toMatch(/^credential_ttl_seconds\{credential="database\/[^"]+"\} \d/m);
   });
 
   test('leaves no login behind when it closes', async () => {

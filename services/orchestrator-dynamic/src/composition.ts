@@ -167,6 +167,7 @@ async function openDatabase(
       provider: databaseCredentials(client, DATABASE_ROLES.orchestrator, { mount: config.vault.databaseMount }),
       drainTimeoutMs: DRAIN_MS,
       logger: context.log,
+      metrics: context.metrics.credentials,
       signal: context.signal,
     }),
   );
@@ -199,6 +200,7 @@ async function openAnnouncements({ config, context, resources }: Parts, options:
       }),
       drainTimeoutMs: DRAIN_MS,
       logger: context.log,
+      metrics: context.metrics.credentials,
       signal: context.signal,
     }),
   );

@@ -125,6 +125,9 @@ describe('the platform’s own calls', () => {
     for (const name of ['agents_active', 'registry_operations_total', 'grpc_auth_attempts_total']) {
       expect(body).toContain(`# TYPE ${name} `);
     }
+    expect(body).toMatch(/^spiffe_svid_ttl_seconds\{svid_type="x509"\} \d/m);
+    // The registry has no Vault: a 0 would say that its token has ended.
+    expect(body).not.toMatch(/^vault_token_ttl_seconds \d/m);
   });
 });
 

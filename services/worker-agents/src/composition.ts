@@ -72,6 +72,7 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
       database: config.postgres,
       agentId,
       logger: log,
+      metrics: context.metrics.credentials,
       resources,
       signal,
     });

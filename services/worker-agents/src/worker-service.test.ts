@@ -184,6 +184,8 @@ describe('the worker as a service', () => {
     const metrics = await (await http('/metrics')).text();
     expect(metrics).toMatch(/worker_agent_tickets_completed_total\{task_type="BUILD"\} 1/);
     expect(metrics).toMatch(/worker_agent_tickets_failed_total\{task_type="TEST",error_type="execution"\} 1/);
+    expect(metrics).toMatch(/^credential_ttl_seconds\{credential="database\/[^"]+"\} \d/m);
+    expect(metrics).toMatch(/^vault_lease_ttl_seconds\{state="active"\} \d/m);
     expect(worker.log()).not.toContain('release-app');
 
     expect(await worker.stop()).toBe(0);

@@ -33,6 +33,12 @@ export const systemClock: Clock = {
   },
 };
 
+/** Seconds until `endMs`, 0 when it is over; undefined for an end that never comes. */
+export function secondsLeft(clock: Clock, endMs: number): number | undefined {
+  if (endMs >= Number.MAX_SAFE_INTEGER) return undefined;
+  return Math.max(0, endMs - clock.now()) / 1_000;
+}
+
 /** A number in [0, 1); tests inject a seeded one. */
 export type Random = () => number;
 

@@ -1,7 +1,18 @@
 export { type BackoffOptions, fullJitterMs } from './backoff.ts';
 export { BoundedMap } from './bounded-map.ts';
-export { type Clock, MAX_TIMER_MS, type Random, sleep, systemClock, type Timer } from './clock.ts';
+export { type Clock, MAX_TIMER_MS, type Random, secondsLeft, sleep, systemClock, type Timer } from './clock.ts';
 export { messageOf, NeuralHiveError } from './errors.ts';
+export {
+  type AuthDecisionEvent,
+  type BundleEvent,
+  EventChannel,
+  events,
+  type LeaseChange,
+  type RotationEvent,
+  type SvidEvent,
+  type VaultRequestEvent,
+  type VaultTokenEvent,
+} from './events.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { Secret } from './secret.ts';
 export { SingleFlight } from './single-flight.ts';

@@ -9,6 +9,7 @@ export type {
   RotationReason,
   SupersededReason,
 } from './credential.ts';
+export type { CredentialMetrics, RotationTimes } from './credential-metrics.ts';
 export { databaseCredentials } from './database-credentials.ts';
 export { CredentialError, type CredentialErrorCode } from './errors.ts';
 export { type KvSecretOptions, kvSecret } from './kv-secret.ts';

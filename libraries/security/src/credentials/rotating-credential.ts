@@ -1,4 +1,4 @@
-import { type Clock, messageOf, type Random, sleep, systemClock, type Timer } from '../common/index.ts';
+import { type Clock, messageOf, type Random, secondsLeft, sleep, systemClock, type Timer } from '../common/index.ts';
 import { type Logger, repeatDelayMs, silentLogger } from '../vault/index.ts';
 import type {
   CredentialConsumer,
@@ -8,6 +8,7 @@ import type {
   RotationOutcome,
   RotationReason,
 } from './credential.ts';
+import { type CredentialMetrics, credentialReport } from './credential-metrics.ts';
 import { CredentialError, type CredentialErrorCode } from './errors.ts';
 
 export interface RotatingCredentialOptions<T> {
@@ -23,6 +24,7 @@ export interface RotatingCredentialOptions<T> {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
+  readonly metrics?: CredentialMetrics;
   readonly signal?: AbortSignal;
 }
 
@@ -69,11 +71,13 @@ export class RotatingCredential<T> {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
+  readonly #report: ReturnType<typeof credentialReport>;
   readonly #stop = new AbortController();
   readonly #consumers = new Set<CredentialConsumer<T>>();
   readonly #listeners = new Set<(outcome: RotationOutcome) => void>();
   #current: LiveGeneration<T> | undefined;
   #stopWatching: () => void = () => undefined;
+  #unwatch: () => void = () => undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #retry: Timer | undefined;
   #closing: Promise<void> | undefined;
@@ -88,6 +92,7 @@ export class RotatingCredential<T> {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#logger = options.logger ?? silentLogger;
+    this.#report = credentialReport(options.metrics);
   }
 
   /** Obtains and probes the first generation. */
@@ -113,6 +118,7 @@ export class RotatingCredential<T> {
       }
       credential.#adopt(first);
       credential.#warnWhenShort(first);
+      credential.#watchLife();
       return credential;
     } finally {
       signal?.removeEventListener('abort', onAbort);
@@ -179,6 +185,12 @@ export class RotatingCredential<T> {
     this.#logger.warn(fields, 'the credential lives for less than twice the drain time: give the role a longer TTL');
   }
 
+  #watchLife(): void {
+    this.#unwatch = this.#report.watchCredential(this.name, () =>
+      secondsLeft(this.#clock, this.#current?.expiresAtMs ?? Number.POSITIVE_INFINITY),
+    );
+  }
+
   get #reserveMs(): number {
     return this.#drainTimeoutMs + this.#drainMarginMs;
   }
@@ -186,6 +198,7 @@ export class RotatingCredential<T> {
   async #shutDown(revoke: boolean): Promise<void> {
     this.#retry?.cancel();
     this.#stopWatching();
+    this.#unwatch();
     this.#stop.abort(this.#failure('closed', 'it was closed'));
     await this.#queue;
     this.#stopWatching();
@@ -230,6 +243,7 @@ export class RotatingCredential<T> {
 
   async #rotateAndReport(reason: RotationReason): Promise<RotationOutcome> {
     const startedAtMs = this.#clock.now();
+    const startedMs = this.#clock.monotonicMs();
     const base = { name: this.name, reason, startedAtMs };
     let outcome: RotationOutcome;
     try {
@@ -241,6 +255,7 @@ export class RotatingCredential<T> {
       outcome = { ...base, generation, publishedAtMs: 0, drainedAtMs: 0, terminated: 0, ok: false, error };
       this.#logger.warn({ name: this.name, reason, cause: messageOf(error) }, 'a rotation failed; the old one stays');
     }
+    this.#report.rotation(outcome, this.#clock.monotonicMs() - startedMs);
     for (const listener of [...this.#listeners]) {
       try {
         listener(outcome);

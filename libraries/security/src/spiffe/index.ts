@@ -37,7 +37,7 @@ export { JwtSource, type JwtSourceOptions, type JwtSvidRequest } from './source/
 export { type PickByHintOptions, pickByHint } from './source/pick-by-hint.ts';
 export type { SourceHealth, SourceOptions } from './source/source-options.ts';
 export { SpiffeManager, type SpiffeManagerOptions } from './source/spiffe-manager.ts';
-export type { SpiffeMetrics, SvidType } from './source/spiffe-metrics.ts';
+export type { SpiffeMetrics, SvidLife, SvidType } from './source/spiffe-metrics.ts';
 export { X509Source, type X509SourceOptions } from './source/x509-source.ts';
 export { SpiffeError, type SpiffeErrorCode } from './spiffe-error.ts';
 export { SpiffeId } from './spiffe-id.ts';

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { messageOf, NeuralHiveError, sleep } from '../common/index.ts';
+import { messageOf, NeuralHiveError, secondsLeft, sleep } from '../common/index.ts';
 import { Dispatcher, type VaultCall } from './dispatch.ts';
 import { callOf, type EngineContext } from './engines/context.ts';
 import { type DatabaseEngine, databaseEngine } from './engines/database.ts';
@@ -10,6 +10,7 @@ import type { VaultEnvelope } from './envelope.ts';
 import { isVaultError, VaultError } from './errors.ts';
 import type { Lease, LeaseOptions } from './lease/lease.ts';
 import { LeaseRegistry } from './lease/lease-registry.ts';
+import type { VaultObservation } from './observe.ts';
 import { type ResolvedVaultOptions, resolveOptions, type VaultClientOptions } from './options.ts';
 import { Resilience } from './resilience.ts';
 import { repeatDelayMs } from './retry-delay.ts';
@@ -49,6 +50,7 @@ export class VaultClient {
   readonly #context: EngineContext;
   readonly #tokenListeners = new Set<(event: TokenReplacement) => void>();
   readonly #giveUp = new AbortController();
+  #unwatch: () => void = () => undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(options: ResolvedVaultOptions) {
@@ -73,6 +75,7 @@ export class VaultClient {
     // Lease renewals have a backoff of their own, as logins do.
     const send = (call: VaultCall): Promise<VaultEnvelope> => this.#send(call, { bypassBreaker: true });
     this.leases = new LeaseRegistry({ send, clock, random, logger });
+    this.leases.onChange((event) => metrics.leaseChanged(event));
     const call = callOf((request) => this.request(request));
     this.#context = { call, lease: (request, parse, leaseOptions) => this.#lease(request, parse, leaseOptions) };
     this.sys = sysEngine(this.#context, (request, acceptStatus) =>
@@ -85,6 +88,7 @@ export class VaultClient {
     const client = new VaultClient(resolveOptions(options));
     try {
       await client.#start(options.signal);
+      client.#unwatch = client.#options.metrics.watchClient(() => client.#observe());
     } catch (error) {
       await client.destroy();
       throw error;
@@ -203,7 +207,19 @@ export class VaultClient {
     return this.leases.track(envelope, seen.by, parse(envelope), issuedAtMs, options);
   }
 
+  #observe(): VaultObservation {
+    const { clock } = this.#options;
+    return {
+      tokenTtlSeconds: secondsLeft(clock, this.#session.current.expiresAtMs),
+      breaker: this.#resilience.breaker,
+      leases: this.leases
+        .list()
+        .map(({ state, expiresAtMs }) => ({ state, ttlSeconds: secondsLeft(clock, expiresAtMs) })),
+    };
+  }
+
   async #handOver({ previous, next, reason, previousAlive }: TokenReplaced): Promise<void> {
+    this.#options.metrics.tokenReplaced(reason);
     for (const listener of [...this.#tokenListeners]) {
       try {
         listener({ generation: next.generation, reason });
@@ -215,6 +231,7 @@ export class VaultClient {
   }
 
   async #close(revoke: boolean): Promise<void> {
+    this.#unwatch();
     const { clock, closeTimeoutMs } = this.#options;
     const { signal } = this.#giveUp;
     const limit = new VaultError('closed', 'Closing the Vault client: the time limit is over');

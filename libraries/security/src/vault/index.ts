@@ -10,10 +10,10 @@ export type { IssuedCertificate, PkiEngine, PkiRequest } from './engines/pki.ts'
 export type { MountSettings, MountTable, ServerHealth, SysEngine } from './engines/sys.ts';
 export type { AuthBlock, VaultEnvelope } from './envelope.ts';
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorDetails } from './errors.ts';
-export type { Lease, LeaseEnding, LeaseEvent, LeaseInfo, LeaseOptions } from './lease/lease.ts';
+export type { Lease, LeaseEnding, LeaseEvent, LeaseInfo, LeaseOptions, LeaseState } from './lease/lease.ts';
 export type { LeaseRegistry } from './lease/lease-registry.ts';
 export { extendedFully, type Lifetime, type RenewalPointOptions, renewalPointMs } from './lifetime.ts';
-export { type Logger, silentLogger, type VaultMetrics } from './observe.ts';
+export { type BreakerState, type Logger, silentLogger, type VaultMetrics, type VaultObservation } from './observe.ts';
 export type { VaultClientOptions } from './options.ts';
 export { repeatDelayMs } from './retry-delay.ts';
 export type { TokenReplacementReason, VaultToken } from './token/token-record.ts';

@@ -1,7 +1,7 @@
 import { type Clock, type Random, systemClock } from '../common/index.ts';
 import { parseAddress } from './address.ts';
 import type { VaultAuth } from './auth/auth.ts';
-import { type Logger, silentLogger, type VaultMetrics } from './observe.ts';
+import { type Logger, silentLogger, type VaultMetrics, vaultReport } from './observe.ts';
 import type { CaSource } from './transport.ts';
 
 export interface VaultClientOptions {
@@ -56,7 +56,7 @@ export interface ResolvedVaultOptions {
   readonly closeTimeoutMs: number;
   readonly clock: Clock;
   readonly random: Random;
-  readonly metrics: VaultMetrics | undefined;
+  readonly metrics: Required<VaultMetrics>;
   readonly logger: Logger;
 }
 
@@ -81,7 +81,7 @@ export function resolveOptions(options: VaultClientOptions): ResolvedVaultOption
     closeTimeoutMs: whole(options.closeTimeoutMs, 'closeTimeoutMs', 5_000, 0, 600_000),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
-    metrics: options.metrics,
+    metrics: vaultReport(options.metrics),
     logger: options.logger ?? silentLogger,
   };
 }

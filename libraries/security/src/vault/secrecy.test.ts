@@ -1,7 +1,10 @@
 import { inspect } from 'node:util';
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { prometheusVaultMetrics } from '../adapters/prometheus/vault.ts';
+import { openTelemetrySpans } from '../adapters/opentelemetry/index.ts';
+import { prometheusMetrics } from '../adapters/prometheus/index.ts';
+import { events } from '../common/index.ts';
 import { databaseCredentials, RotatingCredential } from '../credentials/index.ts';
 import { answerLookup, FaultVault, reply } from '../testing/fault-vault.ts';
 import { jwtAuth } from './auth/jwt.ts';
@@ -41,8 +44,16 @@ test('the check itself finds a secret that is shown', () => {
   expect(() => expectNoSecret(new Error(`failed with ${TOKEN}`))).toThrow();
 });
 
-test('no token, password, JWT or stored value shows in objects, errors, logs or metrics', async () => {
+test('no token, password, JWT or stored value shows in objects, errors, logs, metrics, spans or events', async () => {
   const registry = new Registry();
+  const { vault: metrics, credentials } = prometheusMetrics(registry);
+  const exporter = new InMemorySpanExporter();
+  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  const heard: object[] = [];
+  const stops = [
+    openTelemetrySpans(provider.getTracer('test')),
+    ...Object.values(events).map((channel) => channel.subscribe((event) => void heard.push(event))),
+  ];
   const logged: unknown[] = [];
   const log = (fields: object, message: string): void => void logged.push({ fields, message });
   const logger: Logger = { debug: log, info: log, warn: log, error: log };
@@ -74,7 +85,7 @@ test('no token, password, JWT or stored value shows in objects, errors, logs or 
     address: server.address,
     ca: server.caPem,
     auth: jwtAuth({ role: 'r', fetchToken: () => Promise.resolve(JWT) }),
-    metrics: prometheusVaultMetrics(registry),
+    metrics,
     logger,
     maxRetries: 0,
     random: () => 0,
@@ -84,6 +95,7 @@ test('no token, password, JWT or stored value shows in objects, errors, logs or 
   const credential = await RotatingCredential.open({
     provider: databaseCredentials(client, 'r'),
     logger,
+    metrics: credentials,
     probe: async () => undefined,
   });
   await credential.rotate();
@@ -115,12 +127,20 @@ test('no token, password, JWT or stored value shows in objects, errors, logs or 
   await client.close();
   expect(logged.length).toBeGreaterThan(0);
   for (const entry of logged) expectNoSecret(entry);
-  const metrics = await registry.metrics();
-  expect(metrics).toContain('vault_requests_total{operation="kv.write",status="success"} 1');
-  expect(metrics).toContain('vault_requests_total{operation="kv.write",status="unavailable"} 1');
-  expectNoSecret(metrics);
+  for (const stop of stops) stop();
+  const counted = await registry.metrics();
+  expect(counted).toContain('vault_requests_total{operation="kv.write",status="success"} 1');
+  expect(counted).toContain('vault_requests_total{operation="kv.write",status="unavailable"} 1');
+  expect(counted).toContain('credential_rotations_total{credential="database/r",reason="forced",status="failure"} 1');
+  expectNoSecret(counted);
+  const spans = exporter.getFinishedSpans().map(({ name, attributes, status }) => ({ name, attributes, status }));
+  expect(new Set(spans.map(({ name }) => name))).toContain('credential rotation');
+  expectNoSecret(spans);
+  expect(heard).toContainEqual(expect.objectContaining({ credential: 'database/r', ok: false }));
+  expect(heard).toContainEqual(expect.objectContaining({ change: 'obtained' }));
+  expectNoSecret(heard);
   // Labels are templates: not even a path of a secret shows.
-  expect(metrics).not.toContain('garbled');
+  expect(counted + JSON.stringify([spans, heard])).not.toContain('garbled');
 });
 
 test('a handed-in token shows nowhere', async () => {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { events } from '@neural-hive/security/common';
 import { type AuthFailureReason, type AuthMetrics, authFailureReasonOf } from '@neural-hive/security/grpc';
 import { type JwtBundleSource, SpiffeError, type SpiffeId, verifyJwtSvid } from '@neural-hive/security/spiffe';
 import { ApiError } from './api-error.ts';
@@ -49,13 +50,17 @@ export class Authenticator {
         throw new Refusal('not_allowed', 'permission_denied', `${id} may not ${operation}`);
       }
       metrics?.attempt(operation, 'allowed');
+      const spiffeId = id.toString();
+      events.authDecision.publish(() => ({ method: operation, allowed: true, spiffeId }));
       return id;
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       metrics?.attempt(operation, 'denied');
       metrics?.failure(operation, error.reason);
       const { reason } = error;
-      log?.warn({ operation, reason, ...(id !== undefined && { spiffeId: id.toString() }) }, 'a caller was refused');
+      const who = id === undefined ? {} : { spiffeId: id.toString() };
+      events.authDecision.publish(() => ({ method: operation, allowed: false, reason, ...who }));
+      log?.warn({ operation, reason, ...who }, 'a caller was refused');
       throw new ApiError(error.code, error.message);
     }
   }

@@ -38,6 +38,14 @@ test('another type or other labels than listed are named', () => {
   expect(problems(MADE, list(ROW.replace('counter', 'gauge')))).toHaveLength(1);
 });
 
+test('what the library makes without naming the system that counts is seen too, and other code is not', () => {
+  const made = "instruments.gauge('left_seconds', 'Left (all)', ['kind'], () => [...lives()]);";
+  const of = (source: string) =>
+    metricList.check(inMemory({ [FILE]: `import type { Instruments } from '${source}';\n${made}` }));
+  expect(of('./instruments.ts')).toMatchObject([{ message: expect.stringContaining('left_seconds') }]);
+  expect(of('./anything.ts')).toEqual([]);
+});
+
 test('tests may register what they like', () => {
   const texts = { [FILE.replace('.ts', '.test.ts')]: code(MADE), 'observability/metrics.md': list() };
   expect(metricList.check(inMemory(texts))).toEqual([]);

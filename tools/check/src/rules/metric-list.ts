@@ -12,6 +12,8 @@ export interface Metric {
 
 /** A metric made directly, or by a function named after its type. */
 const MAKER = /\b(?:new\s+)?(counter|gauge|histogram|summary)(?:<[^()]*>)?\(/gi;
+/** Of the files that make metrics: with prom-client, or with whatever the library is given in its place. */
+const REGISTERS = /from '(?:prom-client|[^']*\/instruments\.ts)'/;
 const TEXTS = /^\s*(?:'[^']*'\s*,?\s*)*$/;
 
 const textsIn = (list: string): string[] => [...list.matchAll(/'([^']*)'/g)].map(([, text = '']) => text);
@@ -59,7 +61,7 @@ function check(repository: Repository): Problem[] {
   );
   const registered = sources
     .map((file) => ({ file, code: repository.read(file) }))
-    .filter(({ code }) => /from 'prom-client'/.test(code))
+    .filter(({ code }) => REGISTERS.test(code))
     .flatMap(({ file, code }) => metricsOf(file, code));
   const listed = repository.files.includes(LIST) ? listedMetrics(repository.read(LIST)) : [];
   const problems: Problem[] = [];

@@ -1,5 +1,6 @@
 import { type Metadata, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type AuthDecisionEvent, events } from '../../common/index.ts';
 import { type JwtBundleSource, parseJwtSvidInsecure, SpiffeError } from '../../spiffe/index.ts';
 import { CertificateAuthority } from '../../testing/certificate-authority.ts';
 import { FixedIdentity } from '../../testing/fixed-identity.ts';
@@ -246,6 +247,22 @@ test('a wrong table is refused at once', () => {
   expect(() => new SpiffeAuthInterceptor({ ...options, methods: { [ECHO.path]: ['client'] } })).toThrow(/SPIFFE/);
   const both = { ...options, methods: { [HEALTH.path]: [CLIENT_ID] }, exceptions: [HEALTH.path] };
   expect(() => new SpiffeAuthInterceptor(both)).toThrow(/also in methods/);
+});
+
+test('each decision is an event with who called and why it was refused, and without the token', async () => {
+  await open();
+  const heard: AuthDecisionEvent[] = [];
+  const stop = events.authDecision.subscribe((event) => heard.push(event));
+  const stranger = `Bearer ${service.tokenOf({ issuer: ISSUER, id: OTHER_ID })}`;
+  await afterGoodCall(authorization(stranger));
+  await outcomeOf(service.client(), { metadata: authorization() });
+  stop();
+  await outcomeOf(service.client(), { metadata: authorization(stranger) });
+  expect(heard).toEqual([
+    { method: ECHO.path, allowed: true, spiffeId: CLIENT_ID },
+    { method: ECHO.path, allowed: false, reason: 'not_allowed', spiffeId: OTHER_ID },
+    { method: ECHO.path, allowed: false, reason: 'missing_token' },
+  ]);
 });
 
 describe('jwtSvidInterceptor', () => {

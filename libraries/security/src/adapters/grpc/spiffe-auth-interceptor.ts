@@ -5,7 +5,7 @@ import {
   type ServerInterceptor,
   ServerListenerBuilder,
 } from '@grpc/grpc-js';
-import type { Clock } from '../../common/index.ts';
+import { type Clock, events } from '../../common/index.ts';
 import { type JwtBundleSource, JwtVerifier, SpiffeError, type SpiffeId } from '../../spiffe/index.ts';
 import type { AuthMetrics } from './auth-metrics.ts';
 import { bearerToken } from './bearer-token.ts';
@@ -73,21 +73,25 @@ export class SpiffeAuthInterceptor {
     const { metrics, logger } = this.#options;
     const label = this.#table.labelOf(method);
     try {
-      setCaller(metadata, this.#authorize(method, metadata, call));
+      const caller = this.#authorize(method, metadata, call);
+      setCaller(metadata, caller);
       // Handlers know the caller; the token itself is of no more use and could only leak.
       metadata.remove('authorization');
       metrics?.attempt(label, 'allowed');
+      events.authDecision.publish(() => ({ method: label, allowed: true, spiffeId: caller.toString() }));
       return true;
     } catch (error) {
       const { code, reason, message, id, cause } = Refusal.of(error);
       call.sendStatus({ code, details: message, metadata: null });
       metrics?.attempt(label, 'denied');
       metrics?.failure(label, reason);
+      const who = id === undefined ? {} : { spiffeId: id.toString() };
+      events.authDecision.publish(() => ({ method: label, allowed: false, reason, ...who }));
       const fields = {
         method: label,
         reason,
         peer: call.getPeer(),
-        ...(id === undefined ? {} : { spiffeId: id.toString() }),
+        ...who,
         ...(cause instanceof SpiffeError ? { errorCode: cause.code } : {}),
       };
       logger?.warn(fields, 'a call was refused');

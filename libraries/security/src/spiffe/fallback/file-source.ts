@@ -6,6 +6,7 @@ import {
   messageOf,
   SingleFlight,
   SnapshotCell,
+  secondsLeft,
   silentLogger,
   sleep,
   systemClock,
@@ -14,7 +15,7 @@ import type { JwtBundle, JwtBundleSource } from '../bundle/jwt/jwt-bundle.ts';
 import type { X509Bundle, X509BundleSource } from '../bundle/x509/x509-bundle.ts';
 import type { JwtSvidRequest } from '../source/jwt-source.ts';
 import type { SourceHealth } from '../source/source-options.ts';
-import type { SpiffeMetrics } from '../source/spiffe-metrics.ts';
+import { type SpiffeMetrics, type SvidType, svidReport } from '../source/spiffe-metrics.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 import type { JwtSvid } from '../svid/jwt/jwt-svid.ts';
 import type { X509Svid, X509SvidSource } from '../svid/x509/x509-svid.ts';
@@ -47,6 +48,8 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
   readonly #reading = new SingleFlight<'files', void>();
   readonly #stop = new AbortController();
   readonly #watchers: FSWatcher[] = [];
+  readonly #report: Required<SpiffeMetrics>;
+  #unwatch: (() => void)[] = [];
   #polling: Promise<void> = Promise.resolve();
   #lastError: Error | undefined;
   #changed = false;
@@ -55,6 +58,7 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
+    this.#report = svidReport(options.metrics);
   }
 
   /**
@@ -76,6 +80,7 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
       throw error;
     }
     source.#watchFiles();
+    source.#watchLives();
     return source;
   }
 
@@ -104,13 +109,12 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
    */
   async fetchJwtSvid({ audience, subject, signal }: JwtSvidRequest): Promise<JwtSvid> {
     signal?.throwIfAborted();
-    const { metrics } = this.#options;
     try {
       const svid = this.#jwtFor(typeof audience === 'string' ? [audience] : audience, subject?.toString());
-      metrics?.svidFetch('jwt', 'fallback', 0);
+      this.#report.svidFetch('jwt', 'fallback', 0, svid);
       return svid;
     } catch (error) {
-      metrics?.svidFetch('jwt', 'error', 0);
+      this.#report.svidFetch('jwt', 'error', 0);
       throw error;
     }
   }
@@ -137,6 +141,7 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
   async close(): Promise<void> {
     this.#stop.abort(new SpiffeError('SOURCE_CLOSED', 'The fallback source of SVIDs is closed'));
     for (const watcher of this.#watchers.splice(0)) watcher.close();
+    for (const unwatch of this.#unwatch.splice(0)) unwatch();
     await this.#polling;
   }
 
@@ -181,7 +186,7 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
     const before = this.#cell.get()?.texts;
     if (before?.every((text, index) => text === next.texts[index])) return;
     this.#cell.set(next);
-    if (next.x509 !== undefined) this.#options.metrics?.svidFetch('x509', 'fallback', 0);
+    if (next.x509 !== undefined) this.#report.svidFetch('x509', 'fallback', 0, next.x509);
     const fields = {
       environment: this.#options.environment,
       x509: next.x509 && { id: next.x509.id.toString(), expiresAtMs: next.x509.expiresAtMs },
@@ -237,8 +242,17 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
   }
 
   #countError(): void {
-    const { metrics, x509, jwt } = this.#options;
-    if (x509 !== undefined) metrics?.svidFetch('x509', 'error', 0);
-    if (jwt !== undefined) metrics?.svidFetch('jwt', 'error', 0);
+    const { x509, jwt } = this.#options;
+    if (x509 !== undefined) this.#report.svidFetch('x509', 'error', 0);
+    if (jwt !== undefined) this.#report.svidFetch('jwt', 'error', 0);
+  }
+
+  #watchLives(): void {
+    const types: SvidType[] = ['x509', 'jwt'];
+    this.#unwatch = types
+      .filter((type) => this.#options[type] !== undefined)
+      .map((type) =>
+        this.#report.watchSvid(type, () => secondsLeft(this.#clock, this.#cell.get()?.[type]?.expiresAtMs ?? 0)),
+      );
   }
 }

@@ -4,7 +4,7 @@ import type { X509BundleSource } from '../bundle/x509/x509-bundle.ts';
 import type { BundleSource } from '../source/bundle-source.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 import type { ResolvedEndpoint } from './bundle-endpoint.ts';
-import type { BundleMetrics } from './bundle-metrics.ts';
+import { type BundleMetrics, bundleReport } from './bundle-metrics.ts';
 import { fetchResolved } from './fetch-bundle.ts';
 import { type RefreshLimits, refreshMs } from './watch-bundle.ts';
 
@@ -98,13 +98,13 @@ export class RelationshipPoller {
       const change = this.#accept(bundle);
       this.#lastError = undefined;
       this.#fetchedAtMs = clock.now();
-      metrics?.bundleFetch(trustDomain, change);
+      bundleReport(metrics).bundleFetch(trustDomain, change);
       const { sequence, ignored } = bundle;
       logger.info({ ...about, sequence: sequence?.toString(), ignored, change }, 'a trust bundle was fetched');
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#lastError = error instanceof Error ? error : new Error(messageOf(error));
-      metrics?.bundleFetch(trustDomain, 'error');
+      bundleReport(metrics).bundleFetch(trustDomain, 'error');
       const left = 'a trust bundle could not be fetched; the one before stays';
       logger.warn(
         { ...about, code: error instanceof SpiffeError ? error.code : undefined, cause: messageOf(error) },

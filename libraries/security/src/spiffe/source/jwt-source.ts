@@ -1,4 +1,4 @@
-import { BoundedMap, type Clock, SingleFlight, systemClock } from '../../common/index.ts';
+import { BoundedMap, type Clock, SingleFlight, secondsLeft, systemClock } from '../../common/index.ts';
 import type { JwtBundle, JwtBundleSource, JwtKey } from '../bundle/jwt/jwt-bundle.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 import type { SpiffeId } from '../spiffe-id.ts';
@@ -7,7 +7,7 @@ import type { TrustDomain } from '../trust-domain.ts';
 import { WorkloadApiClient } from '../workload-api/client.ts';
 import { pickByHint } from './pick-by-hint.ts';
 import type { SourceHealth, SourceOptions } from './source-options.ts';
-import type { SpiffeMetrics } from './spiffe-metrics.ts';
+import { type SpiffeMetrics, svidReport } from './spiffe-metrics.ts';
 import { SyncedWatch } from './synced-watch.ts';
 
 export interface JwtSvidRequest {
@@ -42,7 +42,8 @@ export class JwtSource implements JwtBundleSource {
   readonly #ownsClient: boolean;
   readonly #watch: SyncedWatch<ReadonlyMap<string, JwtBundle>>;
   readonly #clock: Clock;
-  readonly #metrics: SpiffeMetrics | undefined;
+  readonly #report: Required<SpiffeMetrics>;
+  readonly #unwatch: () => void;
   readonly #refreshShare: number;
   readonly #cache = new BoundedMap<string, Cached>(MAX_CACHED);
   readonly #flights = new SingleFlight<string, JwtSvid>();
@@ -57,8 +58,9 @@ export class JwtSource implements JwtBundleSource {
     this.#client = client;
     this.#ownsClient = options.client === undefined;
     this.#clock = options.clock ?? systemClock;
-    this.#metrics = options.metrics;
+    this.#report = svidReport(options.metrics);
     this.#refreshShare = options.refreshShare ?? DEFAULT_REFRESH_SHARE;
+    this.#unwatch = this.#report.watchSvid('jwt', () => secondsLeft(this.#clock, this.health().expiresAtMs));
   }
 
   /** Resolves when the first bundles are there. @throws SpiffeError `SOURCE_NOT_READY` */
@@ -75,7 +77,7 @@ export class JwtSource implements JwtBundleSource {
         deniedGraceMs: options.deniedGraceMs ?? 0,
         signal: options.signal,
         same: sameBundles,
-        onWithdraw: () => options.metrics?.svidWithdrawn?.('jwt'),
+        onWithdraw: () => svidReport(options.metrics).svidWithdrawn('jwt'),
       });
       return new JwtSource(watch, client, options);
     } catch (error) {
@@ -127,6 +129,7 @@ export class JwtSource implements JwtBundleSource {
 
   /** Idempotent. */
   close(): Promise<void> {
+    this.#unwatch();
     this.#closing ??= this.#watch.close().then(() => {
       this.#cache.clear();
       if (this.#ownsClient) this.#client.close();
@@ -158,11 +161,11 @@ export class JwtSource implements JwtBundleSource {
       if (svid.expiresAtMs <= this.#clock.now()) {
         throw new SpiffeError('JWT_EXPIRED', 'The agent handed out a JWT-SVID that has expired', { retryable: true });
       }
-      this.#metrics?.svidFetch('jwt', 'success', seconds());
+      this.#report.svidFetch('jwt', 'success', seconds(), svid);
       this.#keep(key, svid);
       return svid;
     } catch (error) {
-      this.#metrics?.svidFetch('jwt', 'error', seconds());
+      this.#report.svidFetch('jwt', 'error', seconds());
       const denied = error instanceof SpiffeError && error.code === 'WORKLOAD_API_PERMISSION_DENIED';
       // W-14: what was denied is not served from the cache.
       if (denied) this.#cache.delete(key);

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../common/index.ts';
+import { type Clock, secondsLeft, systemClock } from '../../common/index.ts';
 import type { X509Bundle, X509BundleSource } from '../bundle/x509/x509-bundle.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 import type { X509Svid, X509SvidSource } from '../svid/x509/x509-svid.ts';
@@ -6,6 +6,7 @@ import type { TrustDomain } from '../trust-domain.ts';
 import { WorkloadApiClient } from '../workload-api/client.ts';
 import type { X509Context } from '../workload-api/responses.ts';
 import type { SourceHealth, SourceOptions } from './source-options.ts';
+import { svidReport } from './spiffe-metrics.ts';
 import { Staleness } from './staleness.ts';
 import { SyncedWatch } from './synced-watch.ts';
 
@@ -37,6 +38,7 @@ export class X509Source implements X509SvidSource, X509BundleSource {
   readonly #clock: Clock;
   readonly #staleness: Staleness;
   readonly #withdrawals: Set<WithdrawListener>;
+  readonly #unwatch: () => void;
   #reopenings = 0;
   #closing: Promise<void> | undefined;
 
@@ -51,25 +53,28 @@ export class X509Source implements X509SvidSource, X509BundleSource {
     this.#client = client;
     this.#ownsClient = options.client === undefined;
     this.#clock = options.clock ?? systemClock;
+    const report = svidReport(options.metrics);
     this.#staleness = new Staleness({
       clock: this.#clock,
       share: options.staleShare ?? DEFAULT_STALE_SHARE,
       onStale: () => {
         this.#reopenings += 1;
-        options.metrics?.streamReopened?.('x509');
+        report.streamReopened('x509');
         watch.reopen();
       },
     });
     const held = watch.cell.get();
     if (held !== undefined) this.#staleness.hold(held.svid);
     watch.cell.onChange(({ svid }) => this.#staleness.hold(svid));
+    this.#unwatch = report.watchSvid('x509', () => secondsLeft(this.#clock, this.health().expiresAtMs));
   }
 
   /** Resolves when the first SVID is there. @throws SpiffeError `SOURCE_NOT_READY` with what the agent said as cause */
   static async open(options: X509SourceOptions = {}): Promise<X509Source> {
-    const { clock = systemClock, pick = ([first]) => first, metrics, staleShare = DEFAULT_STALE_SHARE } = options;
+    const { clock = systemClock, pick = ([first]) => first, staleShare = DEFAULT_STALE_SHARE } = options;
     if (!(staleShare > 0 && staleShare < 1)) throw new RangeError('staleShare must lie between 0 and 1');
     const withdrawals = new Set<WithdrawListener>();
+    const report = svidReport(options.metrics);
     const client = options.client ?? new WorkloadApiClient({ endpoint: options.endpoint, clock });
     try {
       const watch = await SyncedWatch.open<Snapshot>({
@@ -88,10 +93,10 @@ export class X509Source implements X509SvidSource, X509BundleSource {
         deniedGraceMs: options.deniedGraceMs ?? 0,
         signal: options.signal,
         same: sameSnapshot,
-        onUpdate: () => metrics?.svidFetch('x509', 'success', 0),
-        onError: () => metrics?.svidFetch('x509', 'error', 0),
+        onUpdate: ({ svid }) => report.svidFetch('x509', 'success', 0, svid),
+        onError: () => report.svidFetch('x509', 'error', 0),
         onWithdraw: (error) => {
-          metrics?.svidWithdrawn?.('x509');
+          report.svidWithdrawn('x509');
           for (const listener of [...withdrawals]) listener(error);
         },
       });
@@ -157,6 +162,7 @@ export class X509Source implements X509SvidSource, X509BundleSource {
   /** Idempotent. */
   close(): Promise<void> {
     this.#staleness.stop();
+    this.#unwatch();
     this.#closing ??= this.#watch.close().then(() => {
       if (this.#ownsClient) this.#client.close();
     });

@@ -124,11 +124,14 @@ export class LeaseRegistry {
       const renewedMs = leaseSeconds * 1_000;
       lease.extendedAtMs = askedAtMs;
       lease.ownExpiresAtMs = askedAtMs + renewedMs;
+      lease.renewalFailed = false;
       this.#emit('renewed', lease);
       if (extendedFully(renewedMs, lease.lifetimeMs)) this.#schedule(lease, { first: false, reserveMs });
       else await this.#end(lease, 'max-ttl');
     } catch (error) {
       if (lease.ending !== undefined || this.#closed) return;
+      lease.renewalFailed = true;
+      this.#emit('renewal-failed', lease);
       const remainingMs = lease.expiresAtMs - clock.now();
       logger.warn({ leaseId: lease.leaseId, cause: messageOf(error) }, 'renewing a lease failed');
       if (isVaultError(error) && error.status !== undefined && error.status < 500 && !error.retryable) {

@@ -28,6 +28,12 @@ export type LeaseEnding =
   /** It ended. */
   | 'expired';
 
+/**
+ * `active`: it is extended when its time comes, or needs no extension. `failing`: its latest renewal failed and is
+ * tried again. `ending`: it will not be renewed any more and its user has been told.
+ */
+export type LeaseState = 'active' | 'failing' | 'ending';
+
 /** What may be shown of a lease: everything but its value. */
 export interface LeaseInfo {
   readonly leaseId: string;
@@ -35,11 +41,12 @@ export interface LeaseInfo {
   readonly expiresAtMs: number;
   readonly renewable: boolean;
   readonly tokenGeneration: number;
+  readonly state: LeaseState;
   readonly ending?: LeaseEnding;
 }
 
 export interface LeaseEvent {
-  readonly type: 'obtained' | 'renewed' | 'ending' | 'revoked' | 'gone';
+  readonly type: 'obtained' | 'renewed' | 'renewal-failed' | 'ending' | 'revoked' | 'gone';
   readonly lease: LeaseInfo;
 }
 

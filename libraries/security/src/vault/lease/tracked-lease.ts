@@ -1,6 +1,6 @@
 import { earlierEndMs } from '../lifetime.ts';
 import type { TokenRecord } from '../token/token-record.ts';
-import type { Lease, LeaseEnding, LeaseInfo } from './lease.ts';
+import type { Lease, LeaseEnding, LeaseInfo, LeaseState } from './lease.ts';
 
 type EndingListener = (reason: LeaseEnding) => unknown;
 
@@ -17,6 +17,8 @@ export class TrackedLease<T> implements Lease<T> {
   /** Its own end, whatever becomes of the token. */
   ownExpiresAtMs: number;
   ending: LeaseEnding | undefined;
+  /** Whether the latest renewal failed. */
+  renewalFailed = false;
   readonly #value: T;
   readonly #listeners = new Set<EndingListener>();
   readonly #revoke: (lease: TrackedLease<unknown>) => Promise<void>;
@@ -49,6 +51,11 @@ export class TrackedLease<T> implements Lease<T> {
     return earlierEndMs(this.ownExpiresAtMs, this.owner.expiresAtMs);
   }
 
+  get state(): LeaseState {
+    if (this.ending !== undefined) return 'ending';
+    return this.renewalFailed ? 'failing' : 'active';
+  }
+
   onEnding(listener: EndingListener): () => void {
     if (this.ending !== undefined) void listener(this.ending);
     else this.#listeners.add(listener);
@@ -69,8 +76,8 @@ export class TrackedLease<T> implements Lease<T> {
   }
 
   info(): LeaseInfo {
-    const { leaseId, issuedAtMs, expiresAtMs, renewable, ending } = this;
-    const shown = { leaseId, issuedAtMs, expiresAtMs, renewable, tokenGeneration: this.owner.generation };
+    const { leaseId, issuedAtMs, expiresAtMs, renewable, state, ending } = this;
+    const shown = { leaseId, issuedAtMs, expiresAtMs, renewable, tokenGeneration: this.owner.generation, state };
     return ending === undefined ? shown : { ...shown, ending };
   }
 

@@ -1,7 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { DATABASE_ROLES, KV_PATHS } from '@neural-hive/contracts';
 import { sleep } from '@neural-hive/security/common';
-import { databaseCredentials, kvSecret, RotatingCredential } from '@neural-hive/security/credentials';
+import {
+  type CredentialMetrics,
+  databaseCredentials,
+  kvSecret,
+  RotatingCredential,
+} from '@neural-hive/security/credentials';
 import { rotatingListener, rotatingPool } from '@neural-hive/security/pg';
 import type { Logger, VaultClient } from '@neural-hive/security/vault';
 import { type BoardEntry, type ResourceStack, rotatingEntry } from '@neural-hive/service-runtime';
@@ -17,6 +22,7 @@ export interface TicketTransportOptions {
   readonly kvPollMs: number;
   readonly agentId: string;
   readonly logger: Logger;
+  readonly metrics?: CredentialMetrics;
   readonly resources: ResourceStack;
   readonly signal: AbortSignal;
 }
@@ -38,12 +44,12 @@ const ANNOUNCEMENT_LIMIT_MS = 5_000;
  * the login that is kept in KV. Both follow their credentials.
  */
 export async function openTicketTransport(options: TicketTransportOptions): Promise<TicketTransport> {
-  const { vault, database, logger, resources, signal } = options;
+  const { vault, database, logger, metrics, resources, signal } = options;
+  const reporting = { logger, signal, ...(metrics !== undefined && { metrics }) };
   const logins = resources.use(
     await RotatingCredential.open({
       provider: databaseCredentials(vault, DATABASE_ROLES.workerTickets, { mount: options.databaseMount }),
-      logger,
-      signal,
+      ...reporting,
     }),
   );
   const pool = rotatingPool(
@@ -62,8 +68,7 @@ export async function openTicketTransport(options: TicketTransportOptions): Prom
         pollMs: options.kvPollMs,
         parse: parseLogin,
       }),
-      logger,
-      signal,
+      ...reporting,
     }),
   );
   const ownChannel = `worker_probe_${createHash('sha256').update(options.agentId).digest('hex').slice(0, 16)}`;
