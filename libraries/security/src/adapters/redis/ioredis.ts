@@ -39,7 +39,8 @@ class RotatedIoredis implements IoredisRotation, CredentialConsumer<RedisLogin> 
   #published: number;
 
   constructor(redis: Redis, credential: RotatingCredential<RedisLogin>, options: RedisRotationOptions) {
-    if (redis.status !== 'wait' && redis.options.password === undefined) {
+    // The default is null.
+    if (redis.status !== 'wait' && (redis.options.password ?? '') === '') {
       throw new TypeError('redis: make it with lazyConnect: true, or it connects before it has a login');
     }
     this.#credential = credential;
