@@ -71,8 +71,11 @@ const nodeRedis = (name: string, pooled: boolean): RedisDriver => ({
       reconnects: () => reconnects,
       sessions: () => follower.sessions(),
       async close() {
-        await Promise.all(clients.map((each) => each.close()));
-        if (pooled) await pool.close();
+        // A client that is just connecting again would not close before it has.
+        const end = (each: { close(): Promise<void>; destroy(): void }) =>
+          reconnects > 0 ? each.destroy() : each.close();
+        await Promise.all(clients.map(end));
+        if (pooled) await end(pool);
         follower.detach();
       },
     };
@@ -115,7 +118,7 @@ export const ioredisDriver: RedisDriver = {
       reconnects: () => reconnects,
       sessions: () => rotation.sessions(),
       async close() {
-        await Promise.all(clients.map((each) => each.quit()));
+        await Promise.all(clients.map((each) => (reconnects > 0 ? each.disconnect() : each.quit())));
         rotation.detach();
       },
     };

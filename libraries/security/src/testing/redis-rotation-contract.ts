@@ -39,7 +39,9 @@ export class RedisObserver {
   /** The user of each open connection but this one. */
   async sessions(): Promise<string[]> {
     const self = String(await this.send('CLIENT', 'ID'));
-    const lines = String(await this.send('CLIENT', 'LIST')).trim().split('\n');
+    const lines = String(await this.send('CLIENT', 'LIST'))
+      .trim()
+      .split('\n');
     return lines.filter((line) => !line.startsWith(`id=${self} `)).map((line) => / user=(\S*)/.exec(line)?.[1] ?? '');
   }
 

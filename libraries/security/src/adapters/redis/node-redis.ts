@@ -101,7 +101,8 @@ export class NodeRedisCredentials implements CredentialConsumer<RedisLogin> {
     // Nothing newer was published: the credential is being closed, so the clients are to be closed before it.
     const closing = previous.generation >= this.#published;
     if (closing) this.publish(previous);
-    const old = (): Connection[] => [...this.#connections].filter(({ generation }) => generation <= previous.generation);
+    const old = (): Connection[] =>
+      [...this.#connections].filter(({ generation }) => generation <= previous.generation);
     const done = (): boolean => (closing ? old().length === 0 : !old().some(({ moving }) => moving));
     await this.#changes.until(done, options, this.#clock);
     const left = old();

@@ -47,7 +47,9 @@ afterAll(async () => {
 });
 
 for (const driver of [nodeRedisDriver, ioredisDriver]) {
-  test(`logins that OpenBao leases rotate under the load of ${driver.name} and leave no user behind`, async () => {
+  test(`logins that OpenBao leases rotate under the load of ${driver.name} and leave no user behind`, {
+    timeout: 300_000,
+  }, async () => {
     const provider = databaseCredentials(client, 'app');
     const run = await runRedisRotation({ target, driver, rotations: ROTATIONS, drainTimeoutMs: 20_000, provider });
     expect(run.failures).toEqual([]);

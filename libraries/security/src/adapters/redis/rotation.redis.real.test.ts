@@ -1,12 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type RedisServer, startRedis } from '@neural-hive/real-stack';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import {
-  ioredisDriver,
-  nodeRedisDriver,
-  nodeRedisPoolDriver,
-  type RedisTarget,
-} from '../../testing/redis-drivers.ts';
+import { ioredisDriver, nodeRedisDriver, nodeRedisPoolDriver, type RedisTarget } from '../../testing/redis-drivers.ts';
 import { describeRedisRotation } from '../../testing/redis-rotation-contract.ts';
 
 /** More than the tests' 20 for a long run: `REDIS_ROTATIONS=100 npm run test:real -- redis`. */
@@ -27,6 +22,14 @@ async function target(): Promise<RedisTarget> {
   return { host, port, caPem: readFileSync(caFile, 'utf8'), admin };
 }
 
+// Loaded machines take their time.
+const runner = {
+  describe,
+  beforeAll,
+  afterAll,
+  test: (name: string, body: () => Promise<void>): void => test(name, { timeout: 300_000 }, body),
+};
+
 for (const driver of [nodeRedisDriver, nodeRedisPoolDriver, ioredisDriver]) {
-  describeRedisRotation(target, driver, { describe, test, beforeAll, afterAll }, ROTATIONS);
+  describeRedisRotation(target, driver, runner, ROTATIONS);
 }
