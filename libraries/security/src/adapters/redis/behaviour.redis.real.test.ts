@@ -167,6 +167,17 @@ describe('ioredis', () => {
     await Promise.all([redis.quit(), subscriber.quit()]);
   });
 
+  test('a transaction that is sent command by command is ended rather than carried out with an AUTH inside', async () => {
+    await using credential = await open();
+    const redis = client();
+    rotateIoredis(redis, credential);
+    await redis.multi({ pipeline: false });
+    expect(await credential.rotate()).toMatchObject({ ok: true, terminated: 1 });
+    await expect(redis.exec()).rejects.toThrow(/EXEC without MULTI|aborted due to connection close/);
+    expect(await redis.acl('WHOAMI')).toBe(credential.current().value.username);
+    await redis.quit();
+  });
+
   test('a login that Redis refuses is found by the probe and the old one stays', async () => {
     const provider = aclUsers(observer);
     let broken = false;
