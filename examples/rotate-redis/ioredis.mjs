@@ -16,6 +16,7 @@ rotateIoredis(redis, credential); // its duplicates follow too
 redis.on('error', ({ message }) => console.error(message));
 credential.onRotation(({ generation, ok }) => console.log(JSON.stringify({ generation, ok })));
 const reader = setInterval(async () => console.log(JSON.stringify({ login: await redis.acl('WHOAMI') })), 50);
+process.on('SIGHUP', () => credential.rotate()); // otherwise when the lease is near its end
 process.once('SIGINT', async () => {
   clearInterval(reader);
   await redis.quit();

@@ -26,6 +26,7 @@ await client.connect();
 // That is all. The rest is something to watch, and a clean end at Ctrl-C.
 credential.onRotation(({ generation, ok }) => console.log(JSON.stringify({ generation, ok })));
 const reader = setInterval(async () => console.log(JSON.stringify({ login: await client.aclWhoAmI() })), 50);
+process.on('SIGHUP', () => credential.rotate()); // otherwise when the lease is near its end
 process.once('SIGINT', async () => {
   clearInterval(reader);
   await client.close();
