@@ -1,5 +1,6 @@
 import { installGoPeer } from './go-peer/install.ts';
 import { installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
+import { installRedis, REDIS_VERSION } from './redis/install.ts';
 import { installSpire, SPIRE_VERSION } from './spire/install.ts';
 
 /** A real server that tests can be run against. */
@@ -25,6 +26,15 @@ export const COMPONENTS: readonly Component[] = [
     install: async (log) => ({
       SPIRE_BINARIES: process.env.SPIRE_BINARIES ?? (await installSpire({ log })),
       GO_PEER_BINARY: process.env.GO_PEER_BINARY ?? (await installGoPeer({ log })),
+    }),
+  },
+  {
+    name: 'redis',
+    version: REDIS_VERSION,
+    // Its end-to-end test takes the logins from OpenBao.
+    install: async (log) => ({
+      REDIS_BINARY: process.env.REDIS_BINARY ?? (await installRedis({ log })),
+      BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })),
     }),
   },
 ];

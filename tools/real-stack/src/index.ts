@@ -11,6 +11,8 @@ export { installGoPeer } from './go-peer/install.ts';
 export { type InstallOptions, installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
 export { type OpenBaoServer, type StartOpenBaoOptions, startOpenBao } from './open-bao/start.ts';
 export { RealStackError, type RealStackErrorCode } from './real-stack-error.ts';
+export { type InstallRedisOptions, installRedis, REDIS_VERSION } from './redis/install.ts';
+export { type RedisServer, type StartRedisOptions, startRedis } from './redis/start.ts';
 export type { SpireKeyType, SpireSettings } from './spire/configuration.ts';
 export { installSpire, SPIRE_VERSION } from './spire/install.ts';
 export { type SpireEntry, SpireServerCommands } from './spire/server-commands.ts';
