@@ -26,7 +26,8 @@ export async function connectHttp2(options: ConnectHttp2Options): Promise<Client
 
 /**
  * The session to use for the next request to one server: the same one until it ends or reaches `maxAgeMs`, then a new
- * one, with the identity's SVID of that moment. Streams on an old session run to their end.
+ * one, with the identity's SVID of that moment. Streams on an old session run to their end. When the server ends the
+ * session, a request on its way fails with `NGHTTP2_REFUSED_STREAM`: no handler saw it, make it again.
  */
 export class Http2Sessions {
   readonly #options: ConnectHttp2Options & ConnectionAge;

@@ -1,21 +1,18 @@
 import {
-  constants,
   createSecureServer,
   type Http2SecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
-  type ServerHttp2Session,
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { ageLimit, guardedServerOptions, guardServer, type SpiffeServerOptions } from '../../tls/index.ts';
-
-const ALL_STREAMS = 2 ** 31 - 1;
 
 /**
  * An HTTP/2 server for verified and authorized peers only, as `tlsServer` is one for TLS. `peerSpiffeId` says who
  * calls: of `request.socket` in a request listener, of `stream.session.socket` in a `stream` listener, both at its
  * beginning, because neither is there once the connection is gone. A session of `maxAgeMs` ends by GOAWAY when its
- * streams are done.
+ * streams are done; a request that was on its way then fails with `NGHTTP2_REFUSED_STREAM` before any handler saw it,
+ * and is to be made again (RFC 9113, 8.7).
  */
 export function http2Server(
   options: SpiffeServerOptions,
@@ -26,17 +23,11 @@ export function http2Server(
   const { maxAgeMs: _ofSessions, ...rules } = options;
   guardServer(server, rules);
   server.on('session', (session) => {
-    const age = follow({ retire: () => retire(session), destroy: () => session.destroy() });
+    // Not the notice that RFC 9113, 6.8 sends first: after any GOAWAY Node answers no new stream, not even by refusing it.
+    const age = follow({ retire: () => session.close(), destroy: () => session.destroy() });
     session.once('close', () => age.cancel());
   });
   // Whoever does not speak HTTP/2 would otherwise be told so in HTTP/1.
   server.on('unknownProtocol', (socket: TLSSocket) => socket.destroy());
   return server;
-}
-
-/** RFC 9113, 6.8: first say that it ends, and only a round trip later refuse what still comes. */
-function retire(session: ServerHttp2Session): void {
-  if (session.closed || session.destroyed) return;
-  session.goaway(constants.NGHTTP2_NO_ERROR, ALL_STREAMS);
-  if (!session.ping(() => session.close())) session.close();
 }
