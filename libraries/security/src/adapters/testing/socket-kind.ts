@@ -33,8 +33,11 @@ export const TLS: TlsKind = {
     let open: TLSSocket | undefined;
     return {
       async ask() {
-        open ??= (await connectTls(options)).on('error', () => undefined);
-        const socket = open;
+        const socket = open ?? (await connectTls(options)).on('error', () => undefined);
+        open = socket.once('close', () => {
+          if (open === socket) open = undefined;
+        });
+        if (socket.closed) throw new Error('closed');
         const answer = await new Promise<string>((resolve, reject) => {
           socket.once('data', (data) => resolve(String(data))).once('close', () => reject(new Error('closed')));
           socket.write('who am I?');
