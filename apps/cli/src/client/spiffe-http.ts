@@ -1,7 +1,7 @@
 import { spiffeAgent } from '@neural-hive/security/http';
 import type { X509Source } from '@neural-hive/security/spiffe';
 import { matchId } from '@neural-hive/security/spiffe';
-import { type Dispatcher, request } from 'undici';
+import { type Agent, type Dispatcher, request } from 'undici';
 import { z } from 'zod';
 import { EXIT, Failure } from '../failure.ts';
 
@@ -15,7 +15,7 @@ const refusal = z.object({
 
 /** JSON over HTTPS with one service of the platform: both sides show X509-SVIDs, and only `spiffeId` is talked to. */
 export class SpiffeHttpClient {
-  readonly #agent: Dispatcher;
+  readonly #agent: Agent;
   readonly #origin: string;
   readonly #what: string;
 

@@ -20,7 +20,7 @@ const EVENTS = ['connect', 'disconnect', 'connectionError', 'drain'] as const;
  * An undici dispatcher whose every new connection uses the identity's current SVID and goes only to a verified and
  * authorized server. Open connections keep the SVID they were made with, until `maxAgeMs`. Plain `http:` is refused.
  */
-export function spiffeAgent(options: SpiffeAgentOptions): Dispatcher {
+export function spiffeAgent(options: SpiffeAgentOptions): Agent {
   return new SpiffeAgent(options);
 }
 
@@ -29,7 +29,7 @@ export function spiffeAgent(options: SpiffeAgentOptions): Dispatcher {
  * Not undici's `clientTtl`, which is not looked at with one connection, and ends an old one only when the next request
  * comes.
  */
-class SpiffeAgent extends Dispatcher {
+class SpiffeAgent extends Dispatcher implements Agent {
   readonly #create: () => Agent;
   readonly #limit: ReturnType<typeof ageLimit>;
   readonly #retired = new Set<Agent>();
@@ -68,6 +68,18 @@ class SpiffeAgent extends Dispatcher {
     });
     this.#age = age;
     return agent;
+  }
+
+  get closed(): boolean {
+    return this.#current?.closed ?? false;
+  }
+
+  get destroyed(): boolean {
+    return this.#current?.destroyed ?? false;
+  }
+
+  get stats(): Agent['stats'] {
+    return this.#current?.stats ?? {};
   }
 
   /** The current pool stays, closed: it refuses what comes later as undici does. */

@@ -6,6 +6,22 @@ import { peerInterceptor, peerOf } from '../grpc/peer-interceptor.ts';
 import { ECHO } from '../grpc/testing/echo-service.ts';
 import { NOBODY, type TlsKind } from './tls-kind.ts';
 
+/** grpc-js repeats a call that a closing connection refused once by itself, and no second time. */
+const RETRIES = JSON.stringify({
+  methodConfig: [
+    {
+      name: [{}],
+      retryPolicy: {
+        maxAttempts: 5,
+        initialBackoff: '0.02s',
+        maxBackoff: '0.2s',
+        backoffMultiplier: 2,
+        retryableStatusCodes: ['UNAVAILABLE'],
+      },
+    },
+  ],
+});
+
 export const GRPC: TlsKind = {
   name: 'grpc-js',
   alpn: 'h2',
@@ -35,6 +51,7 @@ export const GRPC: TlsKind = {
   caller({ host, port, ...options }) {
     const client = new Client(`${host}:${port}`, spiffeChannelCredentials(options), {
       'grpc.use_local_subchannel_pool': 1,
+      'grpc.service_config': RETRIES,
       ...(options.maxAgeMs === undefined ? {} : { channelFactoryOverride: agedChannels(options) }),
     });
     return {

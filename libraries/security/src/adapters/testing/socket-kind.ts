@@ -34,12 +34,17 @@ export const TLS: TlsKind = {
     return {
       async ask() {
         const socket = open ?? (await connectTls(options)).on('error', () => undefined);
-        open = socket.once('close', () => {
-          if (open === socket) open = undefined;
-        });
+        open = socket.closed ? undefined : socket;
         if (socket.closed) throw new Error('closed');
         const answer = await new Promise<string>((resolve, reject) => {
-          socket.once('data', (data) => resolve(String(data))).once('close', () => reject(new Error('closed')));
+          const onClose = () => {
+            open = undefined;
+            reject(new Error('closed'));
+          };
+          socket.once('close', onClose).once('data', (data) => {
+            socket.off('close', onClose);
+            resolve(String(data));
+          });
           socket.write('who am I?');
         });
         if (answer.endsWith(' bye')) open = undefined;
