@@ -29,6 +29,7 @@ export type SpiffeErrorCode =
   | 'PEER_CERTIFICATE_MISSING'
   | 'TLS_SESSION_RESUMED'
   | 'TLS_CONNECT_FAILED'
+  | 'WEB_SERVER_REFUSED'
   // JWT-SVIDs, in the order of the checks
   | 'JWT_TOO_LARGE'
   | 'JWT_MALFORMED'

@@ -10,10 +10,18 @@ export interface X509Identity extends X509SvidSource, X509BundleSource {
  * The same identity, which can also verify peers of the trust domains that `bundles` knows, such as a `Federation`. Of a
  * trust domain that both know, the bundle of the identity counts alone.
  */
-export function withBundles(identity: X509Identity, bundles: X509BundleSource): X509Identity {
+export function withBundles(
+  identity: X509Identity,
+  bundles: X509BundleSource & Pick<X509Identity, 'onUpdate'>,
+): X509Identity {
   return {
     getX509Svid: () => identity.getX509Svid(),
     ...firstX509BundleSource(identity, bundles),
-    ...(identity.onUpdate === undefined ? {} : { onUpdate: (listener) => identity.onUpdate?.(listener) ?? (() => {}) }),
+    onUpdate(listener) {
+      const stops = [identity, bundles].map((source) => source.onUpdate?.(listener));
+      return () => {
+        for (const stop of stops) stop?.();
+      };
+    },
   };
 }

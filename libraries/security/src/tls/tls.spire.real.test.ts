@@ -17,7 +17,7 @@ import {
 import { CertificateAuthority } from '../testing/certificate-authority.ts';
 import { FixedIdentity } from '../testing/fixed-identity.ts';
 import { spiffeBundleOf } from '../testing/spiffe-bundles.ts';
-import { connectTls, peerSpiffeId, type SpiffeServerOptions, tlsServer } from './index.ts';
+import { connectTls, peerSpiffeId, type SpiffeServerOptions, tlsServer, type X509Identity } from './index.ts';
 
 const SERVER = 'spiffe://example.org/server';
 const CLIENT = 'spiffe://example.org/client';
@@ -94,7 +94,7 @@ async function readAll(socket: TLSSocket): Promise<string> {
   return text;
 }
 
-const dial = (port: number, authorize = SERVER, identity: Parameters<typeof connectTls>[0]['identity'] = client) =>
+const dial = (port: number, authorize = SERVER, identity: X509Identity = client) =>
   connectTls({ identity, authorize: matchId(authorize), host: '127.0.0.1', port });
 
 test('two workloads of this library meet with SVIDs of a real agent', async () => {

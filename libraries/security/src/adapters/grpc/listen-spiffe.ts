@@ -1,17 +1,23 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
-import { systemClock } from '../../common/index.ts';
-import { guardedServerOptions, guardServer, peerSpiffeId, type SpiffeServerOptions } from '../../tls/index.ts';
+import { type Clock, systemClock } from '../../common/index.ts';
+import { guardedServerOptions, guardServer, peerSpiffeId, type ServerRules, type TrustLoss } from '../../tls/index.ts';
 import { rememberPeer } from './connection-peers.ts';
 
-export interface ListenSpiffeOptions extends SpiffeServerOptions {
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
-  /** Gets one line for each connection that is refused. */
-  readonly logger?: { warn(fields: object, message: string): void };
-}
+/**
+ * The variants of `tlsServer`. The age of connections is limited by gRPC itself: `new Server({
+ * 'grpc.max_connection_age_ms': …, 'grpc.max_connection_age_grace_ms': … })`.
+ */
+export type ListenSpiffeOptions = ServerRules &
+  TrustLoss & {
+    readonly host: string;
+    /** 0 lets the system choose. */
+    readonly port: number;
+    /** Gets one line for each connection that is refused. */
+    readonly logger?: { warn(fields: object, message: string): void };
+    readonly clock?: Clock;
+  };
 
 export interface SpiffeListener {
   readonly port: number;
