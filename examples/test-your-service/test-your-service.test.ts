@@ -18,22 +18,26 @@ test('there are examples', () => {
   expect(examples).toEqual(['agent.test.mjs', 'calls.test.mjs', 'certificates.test.mjs', 'clock.test.mjs']);
 });
 
-test.each(examples)('%s passes as its reader would run it', async (example) => {
-  // Told to report to a runner of its own, Node would print nothing that can be read.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const args = ['--test', '--test-reporter=tap', join(import.meta.dirname, example)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk;
-    });
-  }
-  const [code] = await once(child, 'close');
-  expect(code, output).toBe(0);
-  const asked = readFileSync(join(import.meta.dirname, example), 'utf8').match(/^test\(/gm) ?? [];
-  expect(output.match(/^# pass (\d+)$/m)?.[1], output).toBe(String(asked.length));
-}, 120_000);
+test.each(examples)(
+  '%s passes as its reader would run it',
+  async (example) => {
+    // Told to report to a runner of its own, Node would print nothing that can be read.
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const args = ['--test', '--test-reporter=tap', join(import.meta.dirname, example)];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk;
+      });
+    }
+    const [code] = await once(child, 'close');
+    expect(code, output).toBe(0);
+    const asked = readFileSync(join(import.meta.dirname, example), 'utf8').match(/^test\(/gm) ?? [];
+    expect(output.match(/^# pass (\d+)$/m)?.[1], output).toBe(String(asked.length));
+  },
+  120_000,
+);
 
 test.each(examples)('the guide shows %s as it is', (example) => {
   const guide = readFileSync(join(root, 'docs/guides/test-your-service.md'), 'utf8');
