@@ -25,9 +25,18 @@ export interface CertificateTemplate {
   readonly extensions: readonly Uint8Array[];
 }
 
-/** Signs a certificate (RFC 5280, 4.1) with an EC or RSA key and gives back its DER. */
-export function signCertificate(template: CertificateTemplate, issuerKey: KeyObject): Uint8Array {
-  const { algorithm, hash } = signatureAlgorithm(issuerKey);
+export type SigningHash = 'sha1' | 'sha256' | 'sha384' | 'sha512';
+
+/**
+ * Signs a certificate (RFC 5280, 4.1) with an EC, RSA or Ed25519 key and gives back its DER.
+ * @param options `hash` default: the one that goes with the curve, SHA-256 for RSA. Ed25519 has none of its own.
+ */
+export function signCertificate(
+  template: CertificateTemplate,
+  issuerKey: KeyObject,
+  options: { readonly hash?: SigningHash } = {},
+): Uint8Array {
+  const { algorithm, hash } = signatureAlgorithm(issuerKey, options.hash);
   const extensions = template.extensions.length === 0 ? [] : [derExplicit(3, derSequence(...template.extensions))];
   const tbs = derSequence(
     derExplicit(0, derSmallInteger(2)),
@@ -49,14 +58,17 @@ export function randomSerialNumber(): Uint8Array {
   return serial;
 }
 
-function signatureAlgorithm(key: KeyObject): { algorithm: Uint8Array; hash: string } {
-  if (key.asymmetricKeyType === 'rsa') {
-    return { algorithm: derSequence(derOid('1.2.840.113549.1.1.11'), der(TAG.null)), hash: 'sha256' };
+const HASH_OF_CURVE: Readonly<Record<string, SigningHash>> = { secp384r1: 'sha384', secp521r1: 'sha512' };
+const RSA_OID = { sha1: '5', sha256: '11', sha384: '12', sha512: '13' } as const;
+const ECDSA_OID = { sha1: '1', sha256: '3.2', sha384: '3.3', sha512: '3.4' } as const;
+
+function signatureAlgorithm(key: KeyObject, asked?: SigningHash): { algorithm: Uint8Array; hash: SigningHash | null } {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  const hash = asked ?? HASH_OF_CURVE[details?.namedCurve ?? ''] ?? 'sha256';
+  if (type === 'rsa') {
+    return { algorithm: derSequence(derOid(`1.2.840.113549.1.1.${RSA_OID[hash]}`), der(TAG.null)), hash };
   }
-  if (key.asymmetricKeyType !== 'ec') throw new TypeError('The issuer key must be an EC or an RSA key');
-  const p384 = key.asymmetricKeyDetails?.namedCurve === 'secp384r1';
-  return {
-    algorithm: derSequence(derOid(p384 ? '1.2.840.10045.4.3.3' : '1.2.840.10045.4.3.2')),
-    hash: p384 ? 'sha384' : 'sha256',
-  };
+  if (type === 'ec') return { algorithm: derSequence(derOid(`1.2.840.10045.4.${ECDSA_OID[hash]}`)), hash };
+  if (type === 'ed25519') return { algorithm: derSequence(derOid('1.3.101.112')), hash: null };
+  throw new TypeError('The issuer key must be an EC, an RSA or an Ed25519 key');
 }

@@ -10,9 +10,21 @@ export type {
   TlsCertificateRequest,
   X509SvidRequest,
 } from './certificate-authority-options.ts';
-export type { SubjectNames } from './certificate-extensions.ts';
+export {
+  authorityKeyIdentifier,
+  basicConstraints,
+  type DistinguishedName,
+  distinguishedName,
+  extendedKeyUsage,
+  extension,
+  keyUsage,
+  type SubjectNames,
+  subjectAltName,
+  subjectKeyIdentifier,
+} from './certificate-extensions.ts';
 export { type CertificateRequest, parseCertificateRequest } from './certificate-request.ts';
-export type { CertificateTemplate } from './certificate-template.ts';
+export { type CertificateTemplate, type SigningHash, signCertificate } from './certificate-template.ts';
+export { der, derImplicit, derOid, derSequence, derSmallInteger } from './der-writer.ts';
 export { FakeClock } from './fake-clock.ts';
 export { FixedIdentity, x509SvidOf } from './fixed-identity.ts';
 export { JwtSigner, type JwtSignerAlgorithm } from './jwt-signer.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { connect } from 'node:tls';
 import { Agent, request } from 'undici';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { CertificateAuthority } from '../../testing/certificate-authority.ts';
 import { FixedIdentity } from '../../testing/fixed-identity.ts';
 import { spiffeBundleOf } from '../../testing/spiffe-bundles.ts';
@@ -120,9 +120,12 @@ describe('https_web', () => {
   test('F-04: an environment that switches the check off does not', async () => {
     const elsewhere = await kept(rawEndpoint(certificate({ dnsNames: ['elsewhere.example'] }), answer));
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+    // Node warns of the variable, which is set on purpose here.
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     try {
       expect(await refusal(webAt(elsewhere.url))).toBe('BUNDLE_ENDPOINT_REFUSED');
     } finally {
+      warned.mockRestore();
       delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
     }
   });

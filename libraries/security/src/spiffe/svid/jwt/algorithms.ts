@@ -25,11 +25,18 @@ export function isJwtAlgorithm(name: unknown): name is string {
   return typeof name === 'string' && ALGORITHMS.has(name);
 }
 
-/** Whether the type and the curve of the key go with the algorithm (RFC 7518, 3.3 to 3.5). */
+const MIN_RSA_BITS = 2048;
+
+/**
+ * Whether the type and the curve or the size of the key go with the algorithm (RFC 7518, 3.3 to 3.5). A bundle that was
+ * parsed holds no smaller RSA key; one that its owner made may.
+ */
 export function fitsAlgorithm(key: KeyObject, name: string): boolean {
   const algorithm = ALGORITHMS.get(name);
   if (algorithm === undefined || key.asymmetricKeyType !== algorithm.key) return false;
-  return algorithm.curve === undefined || key.asymmetricKeyDetails?.namedCurve === algorithm.curve;
+  const details = key.asymmetricKeyDetails;
+  if (algorithm.curve === undefined) return (details?.modulusLength ?? 0) >= MIN_RSA_BITS;
+  return details?.namedCurve === algorithm.curve;
 }
 
 /** Holds what is verified, one at a time: a buffer for each token would be the larger part of the garbage. */
