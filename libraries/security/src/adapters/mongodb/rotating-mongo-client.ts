@@ -119,8 +119,7 @@ export class RotatingMongoClient implements AsyncDisposable {
   async close(): Promise<void> {
     const over = new AbortController();
     const limit = sleep(CLOSE_LIMIT_MS, { clock: this.#clock, signal: over.signal });
-    const closed = this.#resource.close();
-    await this.#uses.closeStreams();
+    const closed = Promise.all([this.#resource.close(), this.#uses.closeStreams()]);
     await Promise.race([closed, limit.then(() => this.#resource.destroy())]);
     over.abort();
     limit.catch(() => undefined);
