@@ -78,7 +78,8 @@ export function describeMongoRotation(openTarget: () => Promise<MongoTarget>, ru
     const openCredential = (drainTimeoutMs: number) =>
       RotatingCredential.open<MongoLogin>({ provider: userPerGeneration(target), drainTimeoutMs });
     const openClient = (credential: RotatingCredential<MongoLogin>, options?: RotatingMongoClientOptions) =>
-      rotatingMongoClient(credential, target.uri, options);
+      // The load may leave little of the machine to the probe.
+      rotatingMongoClient(credential, target.uri, { probeTimeoutMs: 60_000, ...options });
     const seeded = async (client: Awaited<ReturnType<typeof openClient>>): Promise<RotatingCollection<Row>> => {
       collections += 1;
       const collection = client.db('contract').collection<Row>(`rows${collections}`);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ClientSession, MongoClient } from 'mongodb';
 import type { ResourceHold, RotatingResource } from '../../credentials/index.ts';
 import type { MongoLogin } from './login.ts';
@@ -39,6 +40,8 @@ export class ClientUses {
   /** Has the session keep its client until it ends. */
   bind(session: ClientSession, hold: ClientHold): void {
     this.#sessions.set(session, hold);
+    // As many as there are operations of the session at a time.
+    setMaxListeners(0, hold.signal);
     session.once('ended', () => hold.release());
   }
 

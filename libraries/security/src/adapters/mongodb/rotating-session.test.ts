@@ -100,6 +100,20 @@ describe('a transaction', () => {
   });
 });
 
+test('a session with many operations at a time makes the process warn of no leak', async () => {
+  await open(60_000);
+  const warnings: string[] = [];
+  const hear = ({ name }: Error): void => void warnings.push(name);
+  process.on('warning', hear);
+  await client.withSession((session) =>
+    Promise.all(Array.from({ length: 20 }, (_, item) => orders().insertOne({ item }, { session }))),
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', hear);
+  expect(warnings).not.toContain('MaxListenersExceededWarning');
+  expect(committed()).toHaveLength(20);
+});
+
 describe('past the drain deadline', () => {
   beforeEach(() => open(50));
 
