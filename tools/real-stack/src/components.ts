@@ -1,3 +1,4 @@
+import { FERRETDB_VERSION, installFerretDb } from './ferretdb/install.ts';
 import { installGoPeer } from './go-peer/install.ts';
 import { installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
 import { installRedis, REDIS_VERSION } from './redis/install.ts';
@@ -36,6 +37,12 @@ export const COMPONENTS: readonly Component[] = [
       REDIS_BINARY: process.env.REDIS_BINARY ?? (await installRedis({ log })),
       BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })),
     }),
+  },
+  {
+    name: 'ferretdb',
+    aliases: ['mongodb'],
+    version: FERRETDB_VERSION,
+    install: async (log) => ({ FERRETDB_BINARY: process.env.FERRETDB_BINARY ?? (await installFerretDb({ log })) }),
   },
 ];
 

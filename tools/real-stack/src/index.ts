@@ -1,4 +1,6 @@
 export { COMPONENTS, type Component } from './components.ts';
+export { FERRETDB_VERSION, installFerretDb } from './ferretdb/install.ts';
+export { type FerretDbServer, type StartFerretDbOptions, startFerretDb } from './ferretdb/start.ts';
 export { freePort } from './free-port.ts';
 export { buildGo, type GoBuild, type GoBuildOptions } from './go/build.ts';
 export {

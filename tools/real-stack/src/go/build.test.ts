@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { buildGo, type GoBuild, lockHash } from './build.ts';
@@ -41,6 +41,16 @@ test('what was built once is found without a compiler, until the lock changes', 
   writeFileSync(join(build.module, 'go.sum'), 'another hash');
   expect(lockHash(build)).not.toBe(before);
   await expect(buildGo(build, { ...options, go: '/nonexistent/go' })).rejects.toMatchObject({ code: 'go_missing' });
+});
+
+test('a file that a module lacks is put into a copy of the modules, which is not kept', async () => {
+  const vendored: GoBuild = { ...build, vendorFiles: { 'a/b/version.txt': 'v1\n' } };
+  expect(lockHash(vendored)).not.toBe(lockHash(build));
+  // The first call is `mod vendor -o <folder>`; the others find what was put there.
+  const go = compiler('if [ -e vendor ]; then cat vendor/a/b/version.txt > "$OUT"; else mkdir "$OUT"; fi');
+  const folder = await buildGo(vendored, { cache, go, log: () => {} });
+  expect(readdirSync(folder).sort()).toEqual(['one', 'two']);
+  expect(readFileSync(join(folder, 'two'), 'utf8')).toBe('v1\n');
 });
 
 test('two builds of one thing are one', async () => {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { cacheFolder } from '../cache-folder.ts';
 import { withInstallLock } from '../install-lock.ts';
 import { RealStackError } from '../real-stack-error.ts';
@@ -15,6 +15,11 @@ export interface GoBuild {
   readonly module: string;
   /** Further files of the module that decide what is built, relative to it. */
   readonly sources?: readonly string[];
+  /**
+   * Files that a module's own release process would have made: path below `vendor/` and content. With them the build
+   * uses a copy of the modules, checked against `go.sum` when it is made.
+   */
+  readonly vendorFiles?: Readonly<Record<string, string>>;
   /** Package path to build and name of the program it makes, in this order. */
   readonly programs: Readonly<Record<string, string>>;
   /** Whether a C compiler is needed. */
@@ -34,10 +39,11 @@ export interface GoBuildOptions {
 const PROGRESS_MS = 60_000;
 
 /** The same module gives the same hash; whoever changes a pin gets a folder of its own. */
-export function lockHash({ module, sources = [] }: GoBuild): string {
+export function lockHash({ module, sources = [], vendorFiles = {} }: GoBuild): string {
   const hash = createHash('sha256');
   for (const file of ['go.mod', 'go.sum', ...sources])
     hash.update(`${file}\0`).update(readFileSync(join(module, file)));
+  for (const [file, content] of Object.entries(vendorFiles)) hash.update(`${file}\0`).update(content);
   return hash.digest('hex').slice(0, 12);
 }
 
@@ -74,6 +80,8 @@ async function buildPrograms(
 ): Promise<void> {
   const { what, programs } = build;
   const count = Object.keys(programs).length;
+  const vendored = join(folder, 'module');
+  const cwd = build.vendorFiles === undefined ? build.module : await vendorModule(build, vendored, go);
   for (const [index, [path, program]] of Object.entries(programs).entries()) {
     const step = `${what}: ${program} (${index + 1} of ${count})`;
     log(`Building ${step}, once…`);
@@ -82,20 +90,42 @@ async function buildPrograms(
     const timer = setInterval(() => log(`Still building ${step}, ${seconds()} s`), PROGRESS_MS);
     try {
       const output = join(folder, program);
-      await runGo(go, ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', output, path], build);
+      await runGo(go, ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', output, path], build, cwd);
     } finally {
       clearInterval(timer);
     }
     log(`Built ${step} in ${seconds()} s`);
   }
+  rmSync(vendored, { recursive: true, force: true });
 }
 
-async function runGo(go: string, args: readonly string[], { what, module, cgo = false }: GoBuild): Promise<void> {
+/** A copy of the module with what it needs below `vendor/`, and the files that were missing there. */
+async function vendorModule(build: GoBuild, folder: string, go: string): Promise<string> {
+  mkdirSync(folder);
+  for (const file of ['go.mod', 'go.sum', ...(build.sources ?? [])]) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    copyFileSync(join(build.module, file), join(folder, file));
+  }
+  await runGo(go, ['mod', 'vendor', '-o', join(folder, 'vendor')], build, folder);
+  for (const [file, content] of Object.entries(build.vendorFiles ?? {})) {
+    mkdirSync(dirname(join(folder, 'vendor', file)), { recursive: true });
+    writeFileSync(join(folder, 'vendor', file), content);
+  }
+  return folder;
+}
+
+async function runGo(
+  go: string,
+  args: readonly string[],
+  { what, vendorFiles, cgo = false }: GoBuild,
+  cwd: string,
+): Promise<void> {
+  const mode = vendorFiles !== undefined && args[0] === 'build' ? 'vendor' : 'readonly';
   const child = spawn(go, args, {
-    cwd: module,
+    cwd,
     stdio: ['ignore', 'ignore', 'pipe'],
     // The committed lock decides, whatever the user's settings are.
-    env: { ...process.env, GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: cgo ? '1' : '0' },
+    env: { ...process.env, GOFLAGS: `-mod=${mode}`, GOWORK: 'off', CGO_ENABLED: cgo ? '1' : '0' },
   });
   let output = '';
   child.stderr.on('data', (chunk: Buffer) => {
