@@ -1,3 +1,4 @@
+export type { SubjectNames } from '../encoding/certificate-names.ts';
 export { CertificateAuthority } from './certificate-authority.ts';
 export type {
   CertificateAuthorityOptions,
@@ -10,7 +11,6 @@ export type {
   TlsCertificateRequest,
   X509SvidRequest,
 } from './certificate-authority-options.ts';
-export type { SubjectNames } from './certificate-extensions.ts';
 export { type CertificateRequest, parseCertificateRequest } from './certificate-request.ts';
 export type { CertificateTemplate } from './certificate-template.ts';
 export { FakeClock } from './fake-clock.ts';
