@@ -86,6 +86,7 @@ export const engines: Topic = (test, vault) => {
       db_name: 'operated',
       default_ttl: 60,
       creation_statements: [`CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}'`],
+      revocation_statements: ['DROP ROLE "{{name}}"'],
     });
     const lease = await root.database(DATABASE_MOUNT).credentials('operated');
     assert.ok(await vault().hasRole(lease.value.username));

@@ -14,6 +14,9 @@ export interface CertAuthOptions {
 /**
  * Logs in with a client certificate, for instance an X509-SVID. The server binds the token to the very certificate:
  * when the identity rotates, the client logs in anew and hands over, and does not renew the old token any more.
+ *
+ * Vault and OpenBao name the login after the common name of the certificate and answer 500, `missing name in alias`,
+ * to one without. SPIRE gives an SVID a common name when its registration entry has a DNS name.
  */
 export function certAuth(options: CertAuthOptions): VaultAuth {
   const { identity, role, mount = 'cert' } = options;
