@@ -3,6 +3,7 @@ import { encryption } from './openbao-contract/encryption.ts';
 import { engines } from './openbao-contract/engines.ts';
 import { limits } from './openbao-contract/limits.ts';
 import { logins } from './openbao-contract/logins.ts';
+import { seal } from './openbao-contract/seal.ts';
 import { wrapping } from './openbao-contract/wrapping.ts';
 import type { TestRunner } from './vault-contract/topic.ts';
 import { ConfiguredVault, type VaultTarget } from './vault-target.ts';
@@ -20,6 +21,6 @@ export function describeOpenBaoContract(openTarget: () => Promise<VaultTarget>, 
     });
     afterAll(() => vault?.close());
 
-    for (const topic of [engines, encryption, wrapping, logins, limits, consistency]) topic(test, () => vault);
+    for (const topic of [engines, encryption, wrapping, logins, limits, consistency, seal]) topic(test, () => vault);
   });
 }

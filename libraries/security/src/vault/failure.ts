@@ -42,7 +42,7 @@ function codeOf(status: number, errors: readonly string[]): VaultErrorCode {
   switch (status) {
     case 400:
       if (text.includes('check-and-set')) return 'cas-mismatch';
-      if (text.includes('lease not found') || text.includes('lease expired')) return 'lease-not-found';
+      if (/lease not found|lease expired|invalid lease/.test(text)) return 'lease-not-found';
       return 'invalid-request';
     case 401:
     case 403:

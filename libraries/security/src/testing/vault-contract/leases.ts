@@ -66,6 +66,7 @@ export const leases: Topic = (test, vault) => {
     await vault().root.sys.leases.revoke(lease.leaseId);
     assert.equal(await ending, 'renewal-refused');
     await rejectsWith(vault().root.sys.leases.renew(lease.leaseId), 'lease-not-found');
+    await rejectsWith(vault().root.sys.leases.lookup(lease.leaseId), 'lease-not-found');
   });
 
   test('a role that is deleted gives no new login, and one that never was neither', async () => {
