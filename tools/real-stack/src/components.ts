@@ -17,6 +17,7 @@ export interface Component {
 export const COMPONENTS: readonly Component[] = [
   {
     name: 'openbao',
+    aliases: ['vault'],
     version: OPEN_BAO_VERSION,
     install: async (log) => ({ BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })) }),
   },

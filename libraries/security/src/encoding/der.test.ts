@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { derOid, derTime, derUnsigned } from '../testing/der-writer.ts';
 import { TAG } from './der-element.ts';
 import { DerReader, MAX_DER_BYTES, splitDer } from './der-reader.ts';
+import { derOid, derTime, derUnsigned } from './der-writer.ts';
 import { EncodingError } from './encoding-error.ts';
 
 const bytes = (hex: string): Uint8Array => Buffer.from(hex.replaceAll(' ', ''), 'hex');

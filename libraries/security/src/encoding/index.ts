@@ -1,4 +1,5 @@
 export { decodeBase64, decodeBase64Url, encodeBase64Url } from './base64.ts';
+export { type CertificateRequestFields, createCertificateRequest } from './certificate-request.ts';
 export { contextTag, type DerElement, TAG } from './der-element.ts';
 export { DerReader, MAX_DER_BYTES, splitDer } from './der-reader.ts';
 export { decodeIa5, decodeOid, decodeTime } from './der-values.ts';

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../common/index.ts';
-import type { SubjectNames } from './certificate-extensions.ts';
+import type { SubjectNames } from '../encoding/certificate-names.ts';
 import type { CertificateTemplate } from './certificate-template.ts';
 import type { JwtSignerAlgorithm, JwtSignerState } from './jwt-signer.ts';
 import type { KeyType } from './key-type.ts';

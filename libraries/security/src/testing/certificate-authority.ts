@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { type Clock, systemClock } from '../common/index.ts';
+import { distinguishedName } from '../encoding/certificate-names.ts';
 import { encodePem, parsePem } from '../encoding/index.ts';
 import { parseCertificate } from '../spiffe/certificate/certificate.ts';
 import { type JwtBundle, parseJwtBundle, TrustDomain, type X509Bundle } from '../spiffe/index.ts';
@@ -17,7 +18,6 @@ import type {
 import {
   authorityKeyIdentifier,
   basicConstraints,
-  distinguishedName,
   extendedKeyUsage,
   hasNames,
   keyUsage,

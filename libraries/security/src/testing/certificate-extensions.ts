@@ -1,8 +1,6 @@
 import { createHash, type KeyObject } from 'node:crypto';
-import { isIP } from 'node:net';
-import { TAG } from '../encoding/index.ts';
+import { generalNames, type SubjectNames } from '../encoding/certificate-names.ts';
 import {
-  der,
   derBitString,
   derImplicit,
   derOctetString,
@@ -10,7 +8,7 @@ import {
   derSequence,
   derSmallInteger,
   derTrue,
-} from './der-writer.ts';
+} from '../encoding/der-writer.ts';
 
 /** RFC 5280, 4.2.1.3, as bit numbers. */
 export const KEY_USAGE = {
@@ -22,13 +20,6 @@ export const KEY_USAGE = {
 } as const;
 
 export const EXTENDED_KEY_USAGE = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
-
-export interface SubjectNames {
-  readonly uris?: readonly string[];
-  readonly dnsNames?: readonly string[];
-  /** IPv4 or IPv6 in text form. */
-  readonly ipAddresses?: readonly string[];
-}
 
 /** Any extension; `value` is its DER. */
 export function extension(oid: string, value: Uint8Array, critical = false): Uint8Array {
@@ -54,13 +45,7 @@ export function extendedKeyUsage(usages: readonly (keyof typeof EXTENDED_KEY_USA
 
 /** `critical` belongs to a certificate with an empty subject (RFC 5280, 4.2.1.6). */
 export function subjectAltName(names: SubjectNames, critical: boolean): Uint8Array {
-  const { uris = [], dnsNames = [], ipAddresses = [] } = names;
-  const general = [
-    ...uris.map((uri) => derImplicit(6, Buffer.from(uri))),
-    ...dnsNames.map((name) => derImplicit(2, Buffer.from(name))),
-    ...ipAddresses.map((address) => derImplicit(7, encodeAddress(address))),
-  ];
-  return extension('2.5.29.17', derSequence(...general), critical);
+  return extension('2.5.29.17', generalNames(names), critical);
 }
 
 export function hasNames({ uris = [], dnsNames = [], ipAddresses = [] }: SubjectNames): boolean {
@@ -79,38 +64,4 @@ export function authorityKeyIdentifier(issuerKey: KeyObject): Uint8Array {
 export function keyIdentifier(publicKey: KeyObject): Uint8Array {
   const info = publicKey.export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(info).digest().subarray(0, 20);
-}
-
-/** An X.501 name with one attribute a set; empty for no attributes. */
-export function distinguishedName({ commonName, organization }: DistinguishedName): Uint8Array {
-  const attributes: Uint8Array[] = [];
-  if (organization !== undefined) attributes.push(attribute('2.5.4.10', organization));
-  if (commonName !== undefined) attributes.push(attribute('2.5.4.3', commonName));
-  return derSequence(...attributes);
-}
-
-export interface DistinguishedName {
-  readonly commonName?: string;
-  readonly organization?: string;
-}
-
-function attribute(oid: string, value: string): Uint8Array {
-  return der(TAG.set, derSequence(derOid(oid), der(TAG.utf8String, Buffer.from(value))));
-}
-
-function encodeAddress(address: string): Uint8Array {
-  const family = isIP(address);
-  if (family === 4) return Uint8Array.from(address.split('.').map(Number));
-  if (family !== 6) throw new TypeError('ipAddresses must hold IPv4 or IPv6 addresses');
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
-  const [, prefix = '', a = 0, b = 0, c = 0, d = 0] = dotted ?? [];
-  const pair = (high: unknown, low: unknown): string => (Number(high) * 256 + Number(low)).toString(16);
-  const text = dotted ? `${prefix}${pair(a, b)}:${pair(c, d)}` : address;
-  const [head = '', tail] = text.split('::');
-  const groups = (part: string): number[] =>
-    part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16));
-  const left = groups(head);
-  const right = tail === undefined ? [] : groups(tail);
-  const zeros = new Array<number>(8 - left.length - right.length).fill(0);
-  return Uint8Array.from([...left, ...zeros, ...right].flatMap((group) => [group >> 8, group & 0xff]));
 }

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { isIPv4 } from 'node:net';
+import type { SubjectNames } from '../encoding/certificate-names.ts';
 import { contextTag, DerReader, decodeIa5, parsePem, TAG } from '../encoding/index.ts';
-import type { SubjectNames } from './certificate-extensions.ts';
 
 /** What a PKCS#10 request asks for, after its own signature was checked. */
 export interface CertificateRequest {

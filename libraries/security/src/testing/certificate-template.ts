@@ -1,5 +1,4 @@
 import { type KeyObject, randomBytes, sign } from 'node:crypto';
-import { TAG } from '../encoding/index.ts';
 import {
   der,
   derBitString,
@@ -9,7 +8,8 @@ import {
   derSmallInteger,
   derTime,
   derUnsigned,
-} from './der-writer.ts';
+} from '../encoding/der-writer.ts';
+import { TAG } from '../encoding/index.ts';
 
 /** Everything that stands in a certificate, as it will be signed. */
 export interface CertificateTemplate {

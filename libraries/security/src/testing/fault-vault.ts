@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { CertificateAuthority } from './certificate-authority.ts';
 
 export interface FaultRequest {
@@ -9,6 +10,17 @@ export interface FaultRequest {
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: Record<string, unknown>;
+  /** Of the client's certificate; absent without one. */
+  readonly clientFingerprint?: string;
+}
+
+export interface FaultVaultOptions {
+  readonly authority?: CertificateAuthority;
+  readonly port?: number;
+  /** When the server's certificate started, in epoch milliseconds; then it ended a second ago. */
+  readonly startedAtMs?: number;
+  /** Asks clients for a certificate of this CA and refuses those without. */
+  readonly clientCaPem?: string;
 }
 
 export type FaultHandler = (request: FaultRequest, response: ServerResponse) => void;
@@ -33,14 +45,17 @@ export class FaultVault {
     server.on('request', (request, response) => void this.#receive(request, response));
   }
 
-  static async listen({ authority = CertificateAuthority.create('fault.test'), port = 0 } = {}): Promise<FaultVault> {
+  static async listen(options: FaultVaultOptions = {}): Promise<FaultVault> {
+    const { authority = CertificateAuthority.create('fault.test'), port = 0, startedAtMs, clientCaPem } = options;
     const issued = authority.issueTlsCertificate({
       ipAddresses: ['127.0.0.1'],
       dnsNames: ['localhost'],
       ttlSeconds: 600,
+      ...(startedAtMs === undefined ? {} : { notBeforeMs: startedAtMs, ttlSeconds: -1 }),
     });
     const key = issued.privateKey.export({ type: 'pkcs8', format: 'pem' });
-    const server = createServer({ cert: issued.certificateChainPem, key }).listen(port, '127.0.0.1');
+    const client = clientCaPem === undefined ? {} : { requestCert: true, ca: clientCaPem };
+    const server = createServer({ cert: issued.certificateChainPem, key, ...client }).listen(port, '127.0.0.1');
     await once(server, 'listening');
     return new FaultVault(server, authority.certificatePem);
   }
@@ -60,7 +75,14 @@ export class FaultVault {
     let text = '';
     for await (const chunk of message) text += String(chunk);
     const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
-    const request = { method: message.method ?? '', path: message.url ?? '', headers: message.headers, body };
+    const peer = message.socket instanceof TLSSocket ? message.socket.getPeerCertificate().fingerprint256 : undefined;
+    const request = {
+      method: message.method ?? '',
+      path: message.url ?? '',
+      headers: message.headers,
+      body,
+      ...(peer === undefined ? {} : { clientFingerprint: peer }),
+    };
     this.requests.push(request);
     this.handler(request, response);
   }

@@ -1,3 +1,5 @@
+export { type DistinguishedName, distinguishedName, type SubjectNames } from '../encoding/certificate-names.ts';
+export { der, derImplicit, derOid, derSequence, derSmallInteger } from '../encoding/der-writer.ts';
 export { CertificateAuthority } from './certificate-authority.ts';
 export type {
   CertificateAuthorityOptions,
@@ -13,18 +15,14 @@ export type {
 export {
   authorityKeyIdentifier,
   basicConstraints,
-  type DistinguishedName,
-  distinguishedName,
   extendedKeyUsage,
   extension,
   keyUsage,
-  type SubjectNames,
   subjectAltName,
   subjectKeyIdentifier,
 } from './certificate-extensions.ts';
 export { type CertificateRequest, parseCertificateRequest } from './certificate-request.ts';
 export { type CertificateTemplate, type SigningHash, signCertificate } from './certificate-template.ts';
-export { der, derImplicit, derOid, derSequence, derSmallInteger } from './der-writer.ts';
 export { FakeClock } from './fake-clock.ts';
 export { FixedIdentity, x509SvidOf } from './fixed-identity.ts';
 export { JwtSigner, type JwtSignerAlgorithm } from './jwt-signer.ts';

@@ -32,13 +32,17 @@ export const PKI_ROLE = 'contract';
 export const SUBJECT = 'spiffe://contract.test/service';
 
 const POLICY = `
-path "${KV_MOUNT}/data/app/*" { capabilities = ["create", "read", "update", "delete"] }
+path "${KV_MOUNT}/data/app/*" { capabilities = ["create", "read", "update", "patch", "delete"] }
+path "${KV_MOUNT}/delete/app/*" { capabilities = ["update"] }
+path "${KV_MOUNT}/undelete/app/*" { capabilities = ["update"] }
+path "${KV_MOUNT}/destroy/app/*" { capabilities = ["update"] }
 path "${KV_MOUNT}/metadata/app/*" { capabilities = ["create", "read", "update", "delete", "list"] }
 path "${KV_MOUNT}/metadata/" { capabilities = ["list"] }
 path "${KV_MOUNT}/metadata/app" { capabilities = ["list"] }
 path "${DATABASE_MOUNT}/creds/*" { capabilities = ["read"] }
 path "${PKI_MOUNT}/issue/${PKI_ROLE}" { capabilities = ["update"] }
-path "${PKI_MOUNT}/cert/ca" { capabilities = ["read"] }
+path "${PKI_MOUNT}/sign/${PKI_ROLE}" { capabilities = ["update"] }
+path "${PKI_MOUNT}/cert/*" { capabilities = ["read"] }
 path "sys/leases/renew" { capabilities = ["update"] }
 path "sys/leases/revoke" { capabilities = ["update"] }
 path "sys/leases/lookup" { capabilities = ["update"] }
@@ -94,13 +98,13 @@ export class ConfiguredVault {
   }
 
   /** A login role of the jwt method whose tokens live for `ttlSeconds`, at most `maxTtlSeconds`. */
-  async jwtRole(name: string, ttlSeconds: number, maxTtlSeconds: number): Promise<void> {
+  async jwtRole(name: string, ttlSeconds: number, maxTtlSeconds: number, policies = ['contract']): Promise<void> {
     await this.write(`auth/${JWT_MOUNT}/role/${name}`, {
       role_type: 'jwt',
       user_claim: 'sub',
       bound_audiences: [AUDIENCE],
       bound_subject: SUBJECT,
-      token_policies: ['contract'],
+      token_policies: policies,
       token_ttl: ttlSeconds,
       token_max_ttl: maxTtlSeconds,
     });

@@ -2,18 +2,18 @@
  * Checks the address of a server. Plain HTTP would show every token to the network, so it is accepted for the
  * loopback interface only. Throws a `TypeError` that names the option.
  */
-export function parseAddress(address: string): URL {
+export function parseAddress(address: string, option = 'address'): URL {
   let url: URL;
   try {
     url = new URL(address);
   } catch {
-    throw new TypeError(`address: ${JSON.stringify(address)} is not a URL such as https://vault.example:8200`);
+    throw new TypeError(`${option}: ${JSON.stringify(address)} is not a URL such as https://vault.example:8200`);
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new TypeError('address: must hold scheme, host and port only, without credentials, query or fragment');
+    throw new TypeError(`${option}: must hold scheme, host and port only, without credentials, query or fragment`);
   }
   if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))) return url;
-  throw new TypeError('address: must be https (http is accepted for the loopback interface only)');
+  throw new TypeError(`${option}: must be https (http is accepted for the loopback interface only)`);
 }
 
 function isLoopback(hostname: string): boolean {

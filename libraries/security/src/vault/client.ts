@@ -5,7 +5,10 @@ import { callOf, type EngineContext } from './engines/context.ts';
 import { type DatabaseEngine, databaseEngine } from './engines/database.ts';
 import { type KvEngine, kvEngine } from './engines/kv.ts';
 import { type PkiEngine, pkiEngine } from './engines/pki.ts';
+import { type PlainKvEngine, plainKvEngine } from './engines/plain-kv.ts';
 import { type ServerHealth, type SysEngine, sysEngine } from './engines/sys.ts';
+import { type TransitEngine, transitEngine } from './engines/transit.ts';
+import { type WrappingEngine, wrappingEngine } from './engines/wrapping.ts';
 import type { VaultEnvelope } from './envelope.ts';
 import { isVaultError, VaultError } from './errors.ts';
 import type { Lease, LeaseOptions } from './lease/lease.ts';
@@ -14,9 +17,9 @@ import type { VaultObservation } from './observe.ts';
 import { type ResolvedVaultOptions, resolveOptions, type VaultClientOptions } from './options.ts';
 import { Resilience } from './resilience.ts';
 import { repeatDelayMs } from './retry-delay.ts';
+import { ServerNodes } from './server-node.ts';
 import type { TokenRecord, VaultToken } from './token/token-record.ts';
 import { type TokenReplaced, TokenSession } from './token/token-session.ts';
-import { Transport } from './transport.ts';
 
 /** The state of a client, as its server and its token see it. */
 export interface VaultHealth {
@@ -42,29 +45,27 @@ export interface TokenReplacement {
 export class VaultClient {
   readonly leases: LeaseRegistry;
   readonly sys: SysEngine;
+  readonly wrapping: WrappingEngine;
   readonly #options: ResolvedVaultOptions;
-  readonly #transport: Transport;
-  readonly #resilience: Resilience;
+  readonly #nodes: ServerNodes;
   readonly #dispatcher: Dispatcher;
   readonly #session: TokenSession;
   readonly #context: EngineContext;
   readonly #tokenListeners = new Set<(event: TokenReplacement) => void>();
   readonly #giveUp = new AbortController();
   #unwatch: () => void = () => undefined;
+  #stopWatching: () => void = () => undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(options: ResolvedVaultOptions) {
     this.#options = options;
-    const { address, clock, random, logger, metrics, namespace } = options;
-    this.#transport = new Transport(options);
-    this.#resilience = new Resilience(options);
+    const { clock, random, logger, metrics } = options;
+    this.#nodes = new ServerNodes({ ...options, identity: options.auth.identity });
     this.#dispatcher = new Dispatcher({
-      transport: this.#transport,
-      resilience: this.#resilience,
-      origin: address.origin,
-      clock,
-      namespace,
-      metrics,
+      ...options,
+      node: this.#nodes.first,
+      redirectNode: (origin) => this.#nodes.at(origin),
+      resilience: new Resilience(options),
     });
     this.#session = new TokenSession({
       ...options,
@@ -81,6 +82,7 @@ export class VaultClient {
     this.sys = sysEngine(this.#context, (request, acceptStatus) =>
       this.#dispatcher.send(request, undefined, { bypassBreaker: true, acceptStatus }),
     );
+    this.wrapping = wrappingEngine(this.#context, (request, token) => this.#dispatcher.send(request, token));
   }
 
   /** Connects and logs in. Rejects at once when the login is refused, and after `openTimeoutMs` without a server. */
@@ -104,6 +106,23 @@ export class VaultClient {
   /** The KV engine, version 2. */
   kv(mount = 'secret'): KvEngine {
     return kvEngine(this.#context, mount);
+  }
+
+  /** The KV engine, version 1. */
+  kv1(mount = 'kv'): PlainKvEngine {
+    return plainKvEngine(this.#context, mount, 'kv1');
+  }
+
+  /**
+   * What only this token can read. It ends with the token, and so with the next login: never keep there what must
+   * outlive it.
+   */
+  cubbyhole(): PlainKvEngine {
+    return plainKvEngine(this.#context, 'cubbyhole', 'cubbyhole');
+  }
+
+  transit(mount = 'transit'): TransitEngine {
+    return transitEngine(this.#context, mount);
   }
 
   database(mount = 'database'): DatabaseEngine {
@@ -134,7 +153,7 @@ export class VaultClient {
 
   /** Asks the server; never rejects. */
   async health(options: { signal?: AbortSignal } = {}): Promise<VaultHealth> {
-    const breaker = this.#resilience.breaker;
+    const breaker = this.#nodes.first.breaker.state;
     let server: ServerHealth | undefined;
     let lastError = this.#session.lastError;
     let tokenExpiresAtMs = 0;
@@ -176,7 +195,8 @@ export class VaultClient {
     const untilMs = clock.monotonicMs() + openTimeoutMs;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#session.start(signal);
+        await this.#session.start(signal);
+        return this.#watchIdentity();
       } catch (error) {
         const remainingMs = untilMs - clock.monotonicMs();
         const passing = error instanceof NeuralHiveError && error.retryable;
@@ -187,13 +207,26 @@ export class VaultClient {
     }
   }
 
+  /** A token that was had with a certificate is replaced when the certificate is. */
+  #watchIdentity(): void {
+    const { identity } = this.#options.auth;
+    if (identity === undefined) return;
+    const renew = (): void => {
+      if (this.#nodes.renewCertificate()) void this.#session.certificateChanged();
+    };
+    this.#stopWatching = identity.onUpdate(renew);
+    // It may have changed since the login.
+    renew();
+  }
+
   async #send(call: VaultCall, options: { bypassBreaker?: boolean } = {}, seen?: { by: TokenRecord }) {
     const token = this.#session.current;
     if (seen !== undefined) seen.by = token;
     try {
       return await token.use(() => this.#dispatcher.send(call, token.secret, options));
     } catch (error) {
-      if (!isVaultError(error, 'permission-denied') || !(await this.#session.recover(token))) throw error;
+      const final = call.once === true || !isVaultError(error, 'permission-denied');
+      if (final || !(await this.#session.recover(token))) throw error;
     }
     const next = this.#session.current;
     if (seen !== undefined) seen.by = next;
@@ -211,7 +244,7 @@ export class VaultClient {
     const { clock } = this.#options;
     return {
       tokenTtlSeconds: secondsLeft(clock, this.#session.current.expiresAtMs),
-      breaker: this.#resilience.breaker,
+      breaker: this.#nodes.first.breaker.state,
       leases: this.leases
         .list()
         .map(({ state, expiresAtMs }) => ({ state, ttlSeconds: secondsLeft(clock, expiresAtMs) })),
@@ -234,6 +267,7 @@ export class VaultClient {
     this.#unwatch();
     const { clock, closeTimeoutMs } = this.#options;
     const { signal } = this.#giveUp;
+    this.#stopWatching();
     const limit = new VaultError('closed', 'Closing the Vault client: the time limit is over');
     const timer = clock.setTimer(closeTimeoutMs, () => this.#giveUp.abort(limit));
     try {
@@ -241,7 +275,7 @@ export class VaultClient {
       await this.#session.close({ revoke, signal });
     } finally {
       timer.cancel();
-      await this.#transport.destroy();
+      await this.#nodes.destroy();
     }
   }
 }

@@ -11,6 +11,18 @@ export interface AuthBlock {
   readonly policies: readonly string[];
 }
 
+/** An answer that is kept on the server, to be had once for this token. */
+export interface WrapInfo {
+  readonly token: Secret<string>;
+  readonly accessor: string;
+  readonly ttlSeconds: number;
+  readonly createdAtMs: number;
+  /** The path whose answer is inside: whoever unwraps it checks this first. */
+  readonly creationPath: string;
+  /** That of the token inside, when a login was wrapped. */
+  readonly wrappedAccessor?: string;
+}
+
 /** What every answer of Vault's API consists of. */
 export interface VaultEnvelope {
   readonly status: number;
@@ -22,6 +34,8 @@ export interface VaultEnvelope {
   /** The `data` of the answer; the whole body for the few `sys/` paths that have none. */
   readonly data: Readonly<Record<string, unknown>>;
   readonly auth?: AuthBlock;
+  /** Present, instead of data, when the call asked to have its answer wrapped. */
+  readonly wrapInfo?: WrapInfo;
   readonly warnings: readonly string[];
 }
 
@@ -83,6 +97,28 @@ function parseAuth(value: Json, attempted: string): AuthBlock {
   };
 }
 
+function parseWrapInfo(value: Json, attempted: string): WrapInfo {
+  const { token, accessor, creation_path: creationPath, wrapped_accessor: wrapped } = value;
+  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
+    throw badResponse(attempted, 'wrap_info holds no usable token');
+  }
+  const createdAtMs = typeof value.creation_time === 'string' ? Date.parse(value.creation_time) : Number.NaN;
+  return {
+    token: new Secret(token),
+    accessor: typeof accessor === 'string' ? accessor : '',
+    ttlSeconds: secondsOf(value.ttl, 'wrap_info.ttl', attempted),
+    createdAtMs: Number.isNaN(createdAtMs) ? 0 : createdAtMs,
+    creationPath: typeof creationPath === 'string' ? creationPath : '',
+    ...(typeof wrapped === 'string' && wrapped !== '' ? { wrappedAccessor: wrapped } : {}),
+  };
+}
+
+function dataOf(body: Json): Json {
+  if (isJsonObject(body.data)) return body.data;
+  const elsewhere = body.data === null || isJsonObject(body.auth) || isJsonObject(body.wrap_info);
+  return elsewhere ? {} : body;
+}
+
 export function parseEnvelope(status: number, body: Json, attempted: string): VaultEnvelope {
   return {
     status,
@@ -90,7 +126,8 @@ export function parseEnvelope(status: number, body: Json, attempted: string): Va
     leaseId: typeof body.lease_id === 'string' ? body.lease_id : '',
     leaseSeconds: secondsOf(body.lease_duration, 'lease_duration', attempted),
     renewable: body.renewable === true,
-    data: isJsonObject(body.data) ? body.data : body.data === null || isJsonObject(body.auth) ? {} : body,
+    data: dataOf(body),
+    ...(isJsonObject(body.wrap_info) ? { wrapInfo: parseWrapInfo(body.wrap_info, attempted) } : {}),
     ...(isJsonObject(body.auth) ? { auth: parseAuth(body.auth, attempted) } : {}),
     warnings: textsOf(body.warnings),
   };

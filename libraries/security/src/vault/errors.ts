@@ -24,12 +24,14 @@ export type VaultErrorCode =
   | 'sealed'
   /** The node is a standby that does not forward requests. */
   | 'standby'
-  /** 501 on the health path: the server has not been initialised. */
+  /** 501, or another status that says so: the server has not been initialised. */
   | 'uninitialized'
   /** Another 5xx. */
   | 'unavailable'
-  /** No complete answer within `requestTimeoutMs`. */
+  /** One attempt took longer than a limit of its own: `phase` says which. */
   | 'timeout'
+  /** The whole call, repetitions included, took longer than its limit. */
+  | 'deadline-exceeded'
   /** No connection, or it broke. */
   | 'network'
   /** The handshake failed: most often the server's certificate is not from the configured CA. */
@@ -46,6 +48,8 @@ export type VaultErrorCode =
   | 'login-incomplete'
   /** The token was handed in from outside: no second one can be had. */
   | 'token-not-replaceable'
+  /** A wrapping token does not hold what was expected; it was not opened. */
+  | 'wrapping-mismatch'
   /** The client was closed. */
   | 'closed';
 
@@ -61,7 +65,11 @@ export interface VaultErrorDetails {
   readonly retryAfterMs?: number | undefined;
   /** False when the server surely did not carry the request out. */
   readonly maybeExecuted?: boolean | undefined;
+  readonly phase?: TimeoutPhase | undefined;
 }
+
+/** The part of an attempt that took too long: connecting, waiting for the answer's head, its body, or all together. */
+export type TimeoutPhase = 'connect' | 'headers' | 'body' | 'request';
 
 /** A call to Vault failed. Never holds a token, a secret value or a request body. */
 export class VaultError extends NeuralHiveError<VaultErrorCode> {
@@ -71,6 +79,8 @@ export class VaultError extends NeuralHiveError<VaultErrorCode> {
   readonly retryAfterMs?: number;
   /** False when the server surely did not carry the request out, so that even a login may be repeated. */
   readonly maybeExecuted: boolean;
+  /** Only with `timeout`. */
+  readonly phase?: TimeoutPhase;
 
   constructor(code: VaultErrorCode, message: string, details: VaultErrorDetails = {}) {
     super(code, message, details);
@@ -78,6 +88,7 @@ export class VaultError extends NeuralHiveError<VaultErrorCode> {
     if (details.errors !== undefined) this.errors = details.errors;
     if (details.requestId !== undefined) this.requestId = details.requestId;
     if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs;
+    if (details.phase !== undefined) this.phase = details.phase;
     this.maybeExecuted = details.maybeExecuted ?? true;
   }
 }

@@ -5,8 +5,10 @@ const RETRYABLE = new Set<VaultErrorCode>([
   'rate-limited',
   'sealed',
   'standby',
+  'uninitialized',
   'unavailable',
   'timeout',
+  'deadline-exceeded',
   'network',
   'breaker-open',
 ]);
@@ -15,9 +17,10 @@ const HINTS: Partial<Record<VaultErrorCode, string>> = {
   'permission-denied': 'give the role a policy with this capability',
   'cas-mismatch': 'read the current version and write again',
   sealed: 'unseal the server',
+  uninitialized: 'initialise the server',
   tls: "check that the server's certificate is issued by the configured CA for this address",
   network: 'check the address and that the server runs',
-  'redirect-refused': 'configure the address it points to',
+  'redirect-refused': 'configure the address it points to, or allow it in redirectAddresses',
 };
 
 /** A finished failure: message, whether to try again, and nothing secret. */
@@ -39,7 +42,7 @@ function codeOf(status: number, errors: readonly string[]): VaultErrorCode {
   switch (status) {
     case 400:
       if (text.includes('check-and-set')) return 'cas-mismatch';
-      if (text.includes('lease not found') || text.includes('lease expired')) return 'lease-not-found';
+      if (/lease not found|lease expired|invalid lease/.test(text)) return 'lease-not-found';
       return 'invalid-request';
     case 401:
     case 403:
@@ -58,7 +61,10 @@ function codeOf(status: number, errors: readonly string[]): VaultErrorCode {
     case 473:
     case 474:
       return 'standby';
+    case 501:
+      return 'uninitialized';
     case 503:
+      if (text.includes('not initialized')) return 'uninitialized';
       if (text.includes('sealed')) return 'sealed';
       return text.includes('standby') ? 'standby' : 'unavailable';
     default:
@@ -67,7 +73,7 @@ function codeOf(status: number, errors: readonly string[]): VaultErrorCode {
 }
 
 /** Answers after which the server surely did nothing. */
-const NOT_EXECUTED = new Set<VaultErrorCode>(['not-consistent', 'rate-limited', 'sealed', 'standby']);
+const NOT_EXECUTED = new Set<VaultErrorCode>(['not-consistent', 'rate-limited', 'sealed', 'standby', 'uninitialized']);
 
 /** What an error status means. Vault's own texts are kept: they name rules and paths, not secrets. */
 export function failureOfStatus(
@@ -106,7 +112,13 @@ export function failureOfTransport(error: unknown, attempted: string): VaultErro
     return vaultFailure('timeout', attempted, 'no connection within the time limit', {
       cause: error,
       maybeExecuted: false,
+      phase: 'connect',
     });
+  }
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    const phase = code === 'UND_ERR_HEADERS_TIMEOUT' ? 'headers' : 'body';
+    const what = phase === 'headers' ? 'no answer' : 'the answer stopped coming, and nothing more came';
+    return vaultFailure('timeout', attempted, `${what} within the time limit`, { cause: error, phase });
   }
   const details = { cause: error, maybeExecuted: !BEFORE_SENDING.has(code) };
   return vaultFailure('network', attempted, `the connection failed${code === '' ? '' : ` (${code})`}`, details);

@@ -1,15 +1,29 @@
+export { type AppRoleAuthOptions, appRoleAuth } from './auth/app-role.ts';
 export type { LoginContext, VaultAuth } from './auth/auth.ts';
-export { type JwtAuthOptions, jwtAuth } from './auth/jwt.ts';
+export { type CertAuthOptions, certAuth } from './auth/cert.ts';
+export { type JwtAuthOptions, type JwtSvidProvider, jwtAuth } from './auth/jwt.ts';
 export { type KubernetesAuthOptions, kubernetesAuth } from './auth/kubernetes.ts';
 export { tokenAuth } from './auth/token.ts';
 export { type TokenReplacement, VaultClient, type VaultHealth } from './client.ts';
+export type { ClientCertificate, ClientIdentity } from './client-certificate.ts';
 export type { VaultCall, VaultMethod } from './dispatch.ts';
-export type { DatabaseCredential, DatabaseEngine } from './engines/database.ts';
-export type { KvEngine, KvMetadata, KvSecret } from './engines/kv.ts';
-export type { IssuedCertificate, PkiEngine, PkiRequest } from './engines/pki.ts';
-export type { MountSettings, MountTable, ServerHealth, SysEngine } from './engines/sys.ts';
-export type { AuthBlock, VaultEnvelope } from './envelope.ts';
-export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorDetails } from './errors.ts';
+export type { DatabaseCredential, DatabaseEngine, StaticDatabaseCredential } from './engines/database.ts';
+export type { KvConfig, KvEngine, KvMetadata, KvMetadataChange, KvSecret, KvVersion } from './engines/kv.ts';
+export type { IssuedCertificate, PkiEngine, PkiKeyType, PkiRequest, SignedPkiCertificate } from './engines/pki.ts';
+export type { PlainKvEngine, PlainSecret } from './engines/plain-kv.ts';
+export type { MountSettings, MountTable, SealStatus, ServerHealth, ServerState, SysEngine } from './engines/sys.ts';
+export type {
+  TransitCipherOptions,
+  TransitEngine,
+  TransitInput,
+  TransitKey,
+  TransitKeyOptions,
+  TransitKeySettings,
+  TransitSignOptions,
+} from './engines/transit.ts';
+export type { WrappingEngine, WrappingLookup } from './engines/wrapping.ts';
+export type { AuthBlock, VaultEnvelope, WrapInfo } from './envelope.ts';
+export { isVaultError, type TimeoutPhase, VaultError, type VaultErrorCode, type VaultErrorDetails } from './errors.ts';
 export type { Lease, LeaseEnding, LeaseEvent, LeaseInfo, LeaseOptions, LeaseState } from './lease/lease.ts';
 export type { LeaseRegistry } from './lease/lease-registry.ts';
 export { extendedFully, type Lifetime, type RenewalPointOptions, renewalPointMs } from './lifetime.ts';

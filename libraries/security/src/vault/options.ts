@@ -11,8 +11,21 @@ export interface VaultClientOptions {
   readonly ca?: CaSource;
   readonly namespace?: string;
   readonly auth: VaultAuth;
+  /**
+   * Other addresses of the same cluster, to which a standby may redirect; the token is sent there too. A redirect to
+   * any other is refused. Default: none.
+   */
+  readonly redirectAddresses?: readonly string[];
   /** For one attempt, answer included. In milliseconds, 1 to 600 000; default 10 000. */
   readonly requestTimeoutMs?: number;
+  /** For one connection, TLS handshake included. In milliseconds, 1 to 600 000; default 5 000. */
+  readonly connectTimeoutMs?: number;
+  /** From a request to the head of its answer. In milliseconds, 0 to 600 000; default 0: `requestTimeoutMs` alone. */
+  readonly headersTimeoutMs?: number;
+  /** Between two parts of an answer. In milliseconds, 0 to 600 000; default 0: `requestTimeoutMs` alone. */
+  readonly bodyTimeoutMs?: number;
+  /** For a whole call, repetitions and waits included. In milliseconds, 1 to 3 600 000; default 60 000. */
+  readonly callTimeoutMs?: number;
   /** Repetitions after the first attempt, where repeating is safe. 0 to 10; default 3. */
   readonly maxRetries?: number;
   /** Connections at most. 1 to 256; default 8. */
@@ -44,7 +57,13 @@ export interface ResolvedVaultOptions {
   readonly ca: CaSource | undefined;
   readonly namespace: string | undefined;
   readonly auth: VaultAuth;
+  /** Origins. */
+  readonly redirectOrigins: readonly string[];
   readonly requestTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
+  readonly callTimeoutMs: number;
   readonly maxRetries: number;
   readonly connections: number;
   readonly maxResponseBytes: number;
@@ -63,13 +82,20 @@ export interface ResolvedVaultOptions {
 /** Throws a `TypeError` or `RangeError` that names the option. */
 export function resolveOptions(options: VaultClientOptions): ResolvedVaultOptions {
   if (typeof options.auth?.login !== 'function')
-    throw new TypeError('auth: must come from kubernetesAuth, jwtAuth or tokenAuth');
+    throw new TypeError('auth: must come from kubernetesAuth, jwtAuth, certAuth, appRoleAuth or tokenAuth');
   return {
     address: parseAddress(options.address),
     ca: options.ca,
     namespace: options.namespace === undefined || options.namespace === '' ? undefined : options.namespace,
     auth: options.auth,
+    redirectOrigins: (options.redirectAddresses ?? []).map(
+      (address) => parseAddress(address, 'redirectAddresses').origin,
+    ),
     requestTimeoutMs: whole(options.requestTimeoutMs, 'requestTimeoutMs', 10_000, 1, 600_000),
+    connectTimeoutMs: whole(options.connectTimeoutMs, 'connectTimeoutMs', 5_000, 1, 600_000),
+    headersTimeoutMs: whole(options.headersTimeoutMs, 'headersTimeoutMs', 0, 0, 600_000),
+    bodyTimeoutMs: whole(options.bodyTimeoutMs, 'bodyTimeoutMs', 0, 0, 600_000),
+    callTimeoutMs: whole(options.callTimeoutMs, 'callTimeoutMs', 60_000, 1, 3_600_000),
     maxRetries: whole(options.maxRetries, 'maxRetries', 3, 0, 10),
     connections: whole(options.connections, 'connections', 8, 1, 256),
     maxResponseBytes: whole(options.maxResponseBytes, 'maxResponseBytes', 8 * 1024 * 1024, 1_024, 2 ** 30),

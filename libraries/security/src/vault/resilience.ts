@@ -1,95 +1,51 @@
-import {
-  BrokenCircuitError,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  DelegateBackoff,
-  ExponentialBackoff,
-  handleWhen,
-  type IPolicy,
-  retry,
-  wrap,
-} from 'cockatiel';
+import { DelegateBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
 import { fullJitterMs, type Random } from '../common/index.ts';
-import { isVaultError, VaultError, type VaultErrorCode } from './errors.ts';
-import { vaultFailure } from './failure.ts';
+import { isVaultError, VaultError } from './errors.ts';
 
 export interface ResilienceOptions {
   /** Repetitions after the first try. */
   readonly maxRetries: number;
-  /** Failures in a row that open the breaker. */
-  readonly breakerThreshold: number;
-  /** The first pause of an open breaker; it doubles up to ten times this. In milliseconds. */
-  readonly breakerPauseMs: number;
   readonly random: Random;
 }
 
 export interface CallTraits {
   /** Whether the call may run twice without harm. */
   readonly safe: boolean;
-  /** Renewals and logins have a backoff of their own: an open breaker must not let healthy credentials die. */
-  readonly bypassBreaker: boolean;
-  readonly attempted: string;
+  /** Whether it is sent at most one time, whatever happens. */
+  readonly once: boolean;
   readonly signal?: AbortSignal | undefined;
 }
-
-const SERVER_TROUBLE = new Set<VaultErrorCode>(['sealed', 'standby', 'unavailable', 'timeout', 'network', 'tls']);
 
 /** A server that asks for a longer wait gets none: the caller is told instead. */
 const LONGEST_WAIT_MS = 30_000;
 
 function repeatable(error: Error, safe: boolean): boolean {
-  if (!isVaultError(error) || !error.retryable || error.code === 'breaker-open') return false;
+  if (!isVaultError(error) || !error.retryable) return false;
+  if (error.code === 'breaker-open' || error.code === 'deadline-exceeded') return false;
   if ((error.retryAfterMs ?? 0) > LONGEST_WAIT_MS) return false;
   // A lost answer to a request that creates something may leave an orphan: repeat only what surely did not run.
   return safe || !error.maybeExecuted;
 }
 
-/** Repeats what may be repeated and stops calling an address that keeps failing. One instance per address. */
+/** Repeats what may be repeated, with growing waits. */
 export class Resilience {
-  readonly #breaker;
   readonly #safe: IPolicy;
   readonly #creating: IPolicy;
   readonly #options: ResilienceOptions;
 
   constructor(options: ResilienceOptions) {
     this.#options = options;
-    this.#breaker = circuitBreaker(
-      handleWhen((error) => isVaultError(error) && SERVER_TROUBLE.has(error.code)),
-      {
-        breaker: new ConsecutiveBreaker(options.breakerThreshold),
-        // Half open lets exactly one call through; the others wait for what it finds.
-        halfOpenAfter: new ExponentialBackoff({
-          initialDelay: options.breakerPauseMs,
-          maxDelay: options.breakerPauseMs * 10,
-        }),
-      },
-    );
     this.#safe = this.#retryPolicy(true);
     this.#creating = this.#retryPolicy(false);
   }
 
-  get breaker(): 'closed' | 'open' | 'half-open' {
-    const { state } = this.#breaker;
-    return state === CircuitState.Closed ? 'closed' : state === CircuitState.HalfOpen ? 'half-open' : 'open';
-  }
-
-  async run<T>(traits: CallTraits, attempt: () => Promise<T>): Promise<T> {
-    const { attempted, bypassBreaker, safe, signal } = traits;
-    const retries = safe ? this.#safe : this.#creating;
-    const policy = bypassBreaker ? retries : wrap(retries, this.#breaker);
+  run<T>({ safe, once, signal }: CallTraits, attempt: () => Promise<T>): Promise<T> {
     const guarded = async (): Promise<T> => {
       signal?.throwIfAborted();
       return attempt();
     };
-    try {
-      return await untilAborted(policy.execute(guarded), signal);
-    } catch (error) {
-      if (!(error instanceof BrokenCircuitError)) throw error;
-      throw vaultFailure('breaker-open', attempted, 'recent calls to this address failed, this one was not sent', {
-        maybeExecuted: false,
-      });
-    }
+    if (once) return untilAborted(guarded(), signal);
+    return untilAborted((safe ? this.#safe : this.#creating).execute(guarded, signal), signal);
   }
 
   #retryPolicy(safe: boolean): IPolicy {

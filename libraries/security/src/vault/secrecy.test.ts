@@ -4,12 +4,18 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTelemetrySpans } from '../adapters/opentelemetry/index.ts';
 import { prometheusMetrics } from '../adapters/prometheus/index.ts';
-import { events } from '../common/index.ts';
+import { events, Secret } from '../common/index.ts';
 import { databaseCredentials, RotatingCredential } from '../credentials/index.ts';
-import { answerLookup, FaultVault, reply } from '../testing/fault-vault.ts';
+import { CertificateAuthority } from '../testing/certificate-authority.ts';
+import { answerLookup, type FaultHandler, FaultVault, reply } from '../testing/fault-vault.ts';
+import { FixedIdentity } from '../testing/fixed-identity.ts';
+import { appRoleAuth } from './auth/app-role.ts';
+import type { VaultAuth } from './auth/auth.ts';
+import { certAuth } from './auth/cert.ts';
 import { jwtAuth } from './auth/jwt.ts';
 import { tokenAuth } from './auth/token.ts';
 import { VaultClient } from './client.ts';
+import { VaultError } from './errors.ts';
 import type { Logger } from './observe.ts';
 
 const SECRETS = ['hvs.VERYsecretTOKEN', 'PASSWORDofALease', 'JWTofTHEworkload', 'VALUEinTHEkv', 'WRITTENvalue'];
@@ -142,6 +148,97 @@ test('no token, password, JWT or stored value shows in objects, errors, logs, me
   // Labels are templates: not even a path of a secret shows.
   expect(counted + JSON.stringify([spans, heard])).not.toContain('garbled');
 });
+
+// Looking into every answer takes its time on a busy machine.
+test('what the other engines and logins carry shows nowhere, whatever the server answers', {
+  timeout: 120_000,
+}, async () => {
+  const logged: unknown[] = [];
+  const log = (fields: object, message: string): void => void logged.push({ fields, message });
+  const logger: Logger = { debug: log, info: log, warn: log, error: log };
+  const authority = CertificateAuthority.create('secrecy.test');
+  const identity = FixedIdentity.issue(authority, 'spiffe://secrecy.test/a');
+  const auths: VaultAuth[] = [
+    appRoleAuth({ roleId: WRITTEN, secretId: JWT }),
+    appRoleAuth({ roleId: WRITTEN, wrappedSecretId: { token: TOKEN, creationPath: 'p' } }),
+    jwtAuth({ role: 'r', audience: 'a', source: { fetchJwtSvid: () => Promise.resolve({ token: new Secret(JWT) }) } }),
+    certAuth({ identity }),
+  ];
+  const answers: FaultHandler[] = [
+    ({ path }, response) => reply(response, 200, fullAnswer(path)),
+    (_request, response) => reply(response, 400, { request_id: 'r', errors: ['wrong'] }),
+    (_request, response) => reply(response, 403, { errors: ['permission denied'] }),
+    (_request, response) => reply(response, 500, `{"errors": ["${TOKEN}`),
+    (_request, response) => reply(response, 200, `{"data": {"password": "${VALUE}", "wrap_info": {"token": "${TOKEN}"`),
+    (_request, response) => reply(response, 200, { data: { password: VALUE, ciphertext: 1 }, wrap_info: { token: 1 } }),
+    (_request, response) => reply(response, 307, '', { location: 'https://elsewhere.test/v1/x' }),
+    (_request, response) => response.destroy(),
+  ];
+  const results: unknown[] = [];
+  for (const [index, auth] of auths.entries()) {
+    expectNoSecret(auth);
+    // The engines are the same for every login: one of them meets every answer, the others a good and a bad one.
+    for (const answer of index === 0 ? answers : answers.slice(0, 2)) {
+      let opened = false;
+      server.handler = (request, response) => {
+        if (opened) answer(request, response);
+        else reply(response, 200, fullAnswer(request.path));
+      };
+      const { address, caPem: ca } = server;
+      const client = await VaultClient.open({ address, ca, auth, logger, maxRetries: 0, random: () => 0 });
+      opened = true;
+      for (const result of await Promise.allSettled(everyCall(client))) {
+        results.push(result.status === 'fulfilled' ? result.value : result.reason);
+      }
+      results.push(await client.rotateToken().catch((error: unknown) => error));
+      results.push(client, client.leases.list());
+      await client.destroy();
+    }
+  }
+  expect(results.filter((result) => result instanceof VaultError).length).toBeGreaterThan(100);
+  expect(results.filter((result) => !(result instanceof Error)).length).toBeGreaterThan(50);
+  for (const result of [...results, ...logged]) expectNoSecret(result);
+});
+
+/** One answer that holds what every call looks for, its secrets included. */
+function fullAnswer(path: string): Record<string, unknown> {
+  const auth = { client_token: TOKEN, accessor: 'acc', lease_duration: 60, renewable: true, token_type: 'service' };
+  const wrapInfo = { token: TOKEN, accessor: 'acc', ttl: 60, creation_path: 'p', creation_time: '' };
+  const data = {
+    ...{ username: 'u', password: PASSWORD, ttl: 60, last_vault_rotation: '2026-01-01T00:00:00Z' },
+    ...{ certificate: 'pem', issuing_ca: 'pem', serial_number: '00', private_key: VALUE, revocation_time: 1 },
+    ...{ ciphertext: 'vault:v1:x', plaintext: Buffer.from(VALUE).toString('base64'), valid: true, type: 'aes' },
+    ...{ secret_id: JWT, creation_path: 'p' },
+  };
+  if (path.endsWith('/login')) return { auth };
+  if (path.endsWith('/wrap') || path.endsWith('/rewrap')) return { wrap_info: wrapInfo };
+  return { data };
+}
+
+/** Every call of the engines whose answers or requests hold a secret that the library wraps. */
+function everyCall(client: VaultClient): Promise<unknown>[] {
+  const [database, pki, transit, { wrapping }] = [client.database(), client.pki(), client.transit(), client];
+  const token = new Secret(TOKEN);
+  return [
+    database.staticCredentials('r'),
+    database.rotateRole('r'),
+    pki.issue('r', { commonName: 'a' }),
+    pki.issueForOwnKey('r', { commonName: 'a' }),
+    transit.encrypt('k', WRITTEN, { associatedData: WRITTEN }),
+    transit.decrypt('k', 'vault:v1:x', { context: WRITTEN }),
+    transit.sign('k', WRITTEN),
+    transit.verify('k', WRITTEN, 'vault:v1:x'),
+    transit.hmac('k', WRITTEN),
+    client.kv1().write('a', { password: WRITTEN }),
+    client.cubbyhole().write('a', { password: WRITTEN }),
+    client.kv().patch('a', { password: WRITTEN }),
+    wrapping.wrap({ password: WRITTEN }, { ttlSeconds: 60 }),
+    wrapping.lookup(token),
+    wrapping.rewrap(token),
+    // What is inside is given as it is: asked for by name, as with `request`.
+    wrapping.unwrap(token, { creationPath: 'p' }).then(() => 'unwrapped'),
+  ];
+}
 
 test('a handed-in token shows nowhere', async () => {
   server.handler = (_request, response) => reply(response, 403, { errors: ['permission denied'] });

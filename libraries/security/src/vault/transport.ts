@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { buildConnector, Pool } from 'undici';
 import { type Clock, messageOf } from '../common/index.ts';
+import type { ClientCertificate, ClientIdentity } from './client-certificate.ts';
 import { failureOfTransport, vaultFailure } from './failure.ts';
 
 /** PEM text, or a file that is read anew for each new connection, so that a changed CA needs no restart. */
@@ -24,30 +25,52 @@ export interface WireResponse {
 }
 
 export interface TransportOptions {
-  readonly address: URL;
   readonly ca: CaSource | undefined;
   readonly connections: number;
   readonly requestTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
   readonly maxResponseBytes: number;
   readonly clock: Clock;
+  /** Shown to the server at each handshake. */
+  readonly identity: ClientIdentity | undefined;
 }
 
-/** One round trip at a time over pooled connections: time limit, size limit, no redirect followed. */
+/** One round trip at a time over pooled connections to one address: time limits, size limit, no redirect followed. */
 export class Transport {
-  readonly #pool: Pool;
+  readonly #origin: string;
   readonly #options: TransportOptions;
+  #certificate: ClientCertificate | undefined;
+  #pool: Pool;
 
-  constructor(options: TransportOptions) {
+  constructor(origin: string, options: TransportOptions) {
+    this.#origin = origin;
     this.#options = options;
-    this.#pool = new Pool(options.address.origin, {
-      connections: options.connections,
-      // The per-attempt timer below is the one time limit.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: 30_000,
-      maxHeaderSize: 32_768,
-      connect: connectorFor(options),
-    });
+    this.#certificate = options.identity?.getX509Svid();
+    this.#pool = this.#openPool();
+  }
+
+  /**
+   * Whether the client's certificate is another one now. From then on new connections show it; those that show the
+   * old one end with the requests they carry. Without a certificate at this moment the old one stays.
+   */
+  renewCertificate(): boolean {
+    const { identity } = this.#options;
+    let next: ClientCertificate;
+    try {
+      if (identity === undefined) return false;
+      next = identity.getX509Svid();
+    } catch {
+      return false;
+    }
+    if (next.certificateChainPem === this.#certificate?.certificateChainPem) return false;
+    const previous = this.#pool;
+    this.#certificate = next;
+    this.#pool = this.#openPool();
+    // What is under way may fail, as it may at any time; its callers hear of it.
+    previous.close().catch(() => undefined);
+    return true;
   }
 
   async exchange(request: WireRequest): Promise<WireResponse> {
@@ -75,7 +98,10 @@ export class Transport {
       return { status: response.statusCode, headers: response.headers, body };
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
-      if (timedOut) throw vaultFailure('timeout', attempted, `no complete answer within ${requestTimeoutMs} ms`);
+      if (timedOut) {
+        const rule = `no complete answer within ${requestTimeoutMs} ms`;
+        throw vaultFailure('timeout', attempted, rule, { phase: 'request' });
+      }
       throw failureOfTransport(error, attempted);
     } finally {
       timer.cancel();
@@ -100,18 +126,34 @@ export class Transport {
   async destroy(): Promise<void> {
     await this.#pool.destroy();
   }
+
+  #openPool(): Pool {
+    const { connections, headersTimeoutMs, bodyTimeoutMs } = this.#options;
+    return new Pool(this.#origin, {
+      connections,
+      // The limit of the attempt as a whole is the timer of `exchange`.
+      headersTimeout: headersTimeoutMs,
+      bodyTimeout: bodyTimeoutMs,
+      keepAliveTimeout: 30_000,
+      maxHeaderSize: 32_768,
+      connect: connectorFor(this.#options, this.#certificate),
+    });
+  }
 }
 
-function connectorFor({ ca, requestTimeoutMs }: TransportOptions): buildConnector.connector {
-  const timeout = Math.min(5_000, requestTimeoutMs);
-  const fixed = typeof ca === 'object' && 'file' in ca ? undefined : buildConnector({ timeout, ...(ca && { ca }) });
-  if (fixed !== undefined) return fixed;
-  const { file } = ca as { file: string };
+function connectorFor(
+  { ca, connectTimeoutMs: timeout }: TransportOptions,
+  certificate: ClientCertificate | undefined,
+): buildConnector.connector {
+  const own =
+    certificate === undefined ? {} : { cert: certificate.certificateChainPem, key: certificate.privateKeyPem() };
+  if (typeof ca !== 'object' || !('file' in ca)) return buildConnector({ timeout, ...own, ...(ca && { ca }) });
+  const { file } = ca;
   let known: { readonly pem: string; readonly connect: buildConnector.connector } | undefined;
   return (options, callback) => {
     readFile(file, 'utf8').then(
       (pem) => {
-        if (known?.pem !== pem) known = { pem, connect: buildConnector({ timeout, ca: pem }) };
+        if (known?.pem !== pem) known = { pem, connect: buildConnector({ timeout, ...own, ca: pem }) };
         known.connect(options, callback);
       },
       (error) => callback(vaultFailure('tls', 'Reading the CA file', messageOf(error), { maybeExecuted: false }), null),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { startPostgres } from '@neural-hive/embedded-postgres';
 import { startOpenBao } from '@neural-hive/real-stack';
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import { describeOpenBaoContract } from '../testing/openbao-contract.ts';
 import { describePoolRotation } from '../testing/pool-rotation-contract.ts';
 import { describeVaultContract } from '../testing/vault-contract.ts';
 import type { VaultTarget } from '../testing/vault-target.ts';
@@ -23,5 +24,6 @@ async function openBao(): Promise<VaultTarget> {
 
 describe('on OpenBao', () => {
   describeVaultContract(openBao, { describe, test, beforeAll, afterAll });
+  describeOpenBaoContract(openBao, { describe, test, beforeAll, afterAll });
   describePoolRotation(openBao, { describe, test, beforeAll, afterAll });
 });

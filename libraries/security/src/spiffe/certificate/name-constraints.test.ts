@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import {
-  basicConstraints,
-  distinguishedName,
-  extension,
-  keyUsage,
-  subjectAltName,
-} from '../../testing/certificate-extensions.ts';
-import { der, derImplicit, derSequence, derSmallInteger } from '../../testing/der-writer.ts';
+import { distinguishedName } from '../../encoding/certificate-names.ts';
+import { der, derImplicit, derSequence, derSmallInteger } from '../../encoding/der-writer.ts';
+import { basicConstraints, extension, keyUsage, subjectAltName } from '../../testing/certificate-extensions.ts';
 import { CertificateAuthority, type X509SvidRequest } from '../../testing/index.ts';
 import { verifyX509Svid } from '../svid/x509/verify.ts';
 

@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parsePem } from '../../encoding/index.ts';
-import { distinguishedName, extension } from '../../testing/certificate-extensions.ts';
+import { distinguishedName } from '../../encoding/certificate-names.ts';
 import {
   derBitString,
   derExplicit,
@@ -15,7 +14,9 @@ import {
   derSmallInteger,
   derTime,
   derUnsigned,
-} from '../../testing/der-writer.ts';
+} from '../../encoding/der-writer.ts';
+import { parsePem } from '../../encoding/index.ts';
+import { extension } from '../../testing/certificate-extensions.ts';
 import { CertificateAuthority } from '../../testing/index.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 import { type RevocationPolicy, verifyX509Svid } from '../svid/x509/verify.ts';

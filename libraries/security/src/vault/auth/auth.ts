@@ -1,3 +1,4 @@
+import type { ClientIdentity } from '../client-certificate.ts';
 import type { VaultCall } from '../dispatch.ts';
 import type { AuthBlock, VaultEnvelope } from '../envelope.ts';
 
@@ -13,5 +14,7 @@ export interface VaultAuth {
   readonly method: string;
   /** False for a token that was handed in: it cannot be had again and is not revoked at close. */
   readonly issues: boolean;
+  /** Shown at every handshake of the client. When its certificate changes the client logs in anew. */
+  readonly identity?: ClientIdentity;
   login(context: LoginContext): Promise<AuthBlock>;
 }

@@ -3,10 +3,37 @@ import type { VaultEnvelope } from '../envelope.ts';
 import { type RenewedLease, renewLease, revokeLease } from '../lease/lease-calls.ts';
 import type { EngineContext } from './context.ts';
 
+/** What a node is, by the status of the health path. */
+export type ServerState =
+  | 'active'
+  /** A standby that forwards. */
+  | 'standby'
+  | 'performance-standby'
+  | 'disaster-recovery-secondary'
+  /** A standby that cannot reach the active node. */
+  | 'standby-without-active'
+  | 'uninitialized'
+  | 'sealed'
+  /** It left the cluster. */
+  | 'removed';
+
 export interface ServerHealth {
+  readonly state: ServerState;
   readonly initialized: boolean;
   readonly sealed: boolean;
   readonly standby: boolean;
+  readonly version: string;
+}
+
+export interface SealStatus {
+  /** `shamir`, or the kind of the automatic seal. */
+  readonly type: string;
+  readonly initialized: boolean;
+  readonly sealed: boolean;
+  /** How many key shares unseal it, of how many, and how many of them it has. */
+  readonly threshold: number;
+  readonly shares: number;
+  readonly progress: number;
   readonly version: string;
 }
 
@@ -31,6 +58,8 @@ export interface MountTable {
 export interface SysEngine {
   /** Works without a token and on a sealed or standby node. */
   health(options?: { signal?: AbortSignal | undefined }): Promise<ServerHealth>;
+  /** Works without a token and on a sealed or standby node. */
+  sealStatus(options?: { signal?: AbortSignal | undefined }): Promise<SealStatus>;
   readonly leases: {
     lookup(leaseId: string): Promise<{ ttlSeconds: number; renewable: boolean; expiresAtMs: number }>;
     renew(leaseId: string, options?: { incrementSeconds?: number; signal?: AbortSignal }): Promise<RenewedLease>;
@@ -50,8 +79,16 @@ export interface SysEngine {
 
 type SendAnyStatus = (call: VaultCall, accept: (status: number) => boolean) => Promise<VaultEnvelope>;
 
-/** Every status by which the health path says what the node is; `530` is a node that left the cluster. */
-const HEALTH_STATUS = new Set([200, 429, 472, 473, 474, 501, 503, 530]);
+const HEALTH_STATES = new Map<number, ServerState>([
+  [200, 'active'],
+  [429, 'standby'],
+  [472, 'disaster-recovery-secondary'],
+  [473, 'performance-standby'],
+  [474, 'standby-without-active'],
+  [501, 'uninitialized'],
+  [503, 'sealed'],
+  [530, 'removed'],
+]);
 
 function mountTable({ call }: EngineContext, root: 'sys/mounts' | 'sys/auth', operation: string): MountTable {
   return {
@@ -82,11 +119,26 @@ export function sysEngine(context: EngineContext, sendAnyStatus: SendAnyStatus):
   return {
     async health({ signal } = {}) {
       const request: VaultCall = { method: 'GET', path: 'sys/health', operation: 'sys.health', signal };
-      const { data } = await sendAnyStatus(request, (status) => HEALTH_STATUS.has(status));
+      const { data, status } = await sendAnyStatus(request, (candidate) => HEALTH_STATES.has(candidate));
       return {
+        state: HEALTH_STATES.get(status) ?? 'active',
         initialized: data.initialized === true,
         sealed: data.sealed === true,
         standby: data.standby === true,
+        version: typeof data.version === 'string' ? data.version : '',
+      };
+    },
+    async sealStatus({ signal } = {}) {
+      const request: VaultCall = { method: 'GET', path: 'sys/seal-status', operation: 'sys.seal-status', signal };
+      const { data } = await sendAnyStatus(request, () => false);
+      const count = (value: unknown): number => (typeof value === 'number' ? value : 0);
+      return {
+        type: typeof data.type === 'string' ? data.type : '',
+        initialized: data.initialized === true,
+        sealed: data.sealed === true,
+        threshold: count(data.t),
+        shares: count(data.n),
+        progress: count(data.progress),
         version: typeof data.version === 'string' ? data.version : '',
       };
     },

@@ -21,6 +21,8 @@ export type TokenReplacementReason =
   | 'max-ttl'
   /** The server refused to renew it. */
   | 'renewal-refused'
+  /** The certificate that it is bound to was replaced. */
+  | 'certificate-rotated'
   /** It ended before it could be replaced. */
   | 'expired'
   /** The server does not know it any more. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Secret } from '../../common/index.ts';
+import { type Clock, Secret } from '../../common/index.ts';
 import { FakeClock } from '../../testing/fake-clock.ts';
 import type { VaultEnvelope } from '../envelope.ts';
 import { VaultError } from '../errors.ts';
@@ -17,6 +17,16 @@ interface Issuer {
 /** Tokens by the rules of the server: a renewal gives the TTL again, capped by the maximum since the login. */
 function openSession({ ttlMs, maxTtlMs, away = () => false }: Issuer, random: () => number = Math.random) {
   const clock = new FakeClock();
+  let offsetMs = 0;
+  /** What the process sees; the server lives by `clock`, which never jumps. */
+  const own: Clock = {
+    now: () => clock.now() + offsetMs,
+    monotonicMs: () => clock.monotonicMs(),
+    setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+  };
+  const jump = (ms: number): void => {
+    offsetMs += ms;
+  };
   const tokens = new Map<string, { issuedAtMs: number; endsAtMs: number }>();
   let issued = 0;
   const log: { what: string; atMs: number }[] = [];
@@ -67,7 +77,7 @@ function openSession({ ttlMs, maxTtlMs, away = () => false }: Issuer, random: ()
       token.endsAtMs = Math.min(clock.now() + ttlMs, token.issuedAtMs + maxTtlMs);
       return answer(name, token.endsAtMs - clock.now());
     },
-    clock,
+    clock: own,
     random,
     logger: silentLogger,
     metrics: undefined,
@@ -77,7 +87,7 @@ function openSession({ ttlMs, maxTtlMs, away = () => false }: Issuer, random: ()
     leasesGone: () => undefined,
   });
   const count = (what: string): number => log.filter((entry) => entry.what === what).length;
-  return { session, clock, tokens, log, replaced, count };
+  return { session, clock, jump, tokens, log, replaced, count };
 }
 
 const HOUR = 3_600_000;
@@ -203,5 +213,51 @@ describe('TokenSession', () => {
     finish();
     await Promise.all([request, replacing]);
     expect(log.at(-1)?.what).toBe('revoke-self');
+  });
+
+  test.each([
+    ['set forward', HOUR],
+    ['set back', -HOUR],
+  ])('a clock that is %s by an hour costs a login at most, and the token stays alive', async (_how, ms) => {
+    const { session, clock, jump, tokens, count } = openSession({ ttlMs: 600_000, maxTtlMs: 100 * HOUR });
+    await session.start(undefined);
+    await clock.advance(60_000);
+    jump(ms);
+    for (let minute = 0; minute < 120; minute += 1) {
+      await clock.advance(60_000);
+      const { endsAtMs = 0 } = tokens.get(session.current.secret.reveal()) ?? {};
+      expect(endsAtMs).toBeGreaterThan(clock.now());
+    }
+    expect(count('login')).toBeLessThanOrEqual(2);
+    // Two hours of a token of ten minutes: no hot loop.
+    expect(count('renew-self')).toBeLessThanOrEqual(30);
+  });
+
+  test('after a suspension that outlasts the token one login brings the next, within minutes or at the first refusal', async () => {
+    for (const wakesBy of ['a look at the clock', 'a refused call'] as const) {
+      const { session, clock, jump, tokens, count } = openSession({ ttlMs: HOUR, maxTtlMs: 100 * HOUR });
+      await session.start(undefined);
+      await clock.advance(1_000);
+      // Eight hours for everybody else; the timers of this process stood still.
+      jump(8 * HOUR);
+      tokens.clear();
+      if (wakesBy === 'a refused call') expect(await session.recover(session.current)).toBe(true);
+      else await clock.advance(5 * 60_000);
+      expect(session.current.generation).toBe(2);
+      await clock.advance(60_000);
+      expect(count('login')).toBe(2);
+      expect(tokens.size).toBe(1);
+    }
+  });
+
+  test('a certificate that changes during a login brings one more login, and the token before is not renewed', async () => {
+    const { session, log, replaced } = openSession({ ttlMs: HOUR, maxTtlMs: HOUR });
+    await session.start(undefined);
+    const forced = session.replace('forced');
+    await session.certificateChanged();
+    await forced;
+    expect(session.current.generation).toBe(3);
+    expect(replaced.map(({ reason }) => reason)).toEqual(['forced', 'certificate-rotated']);
+    expect(log.map(({ what }) => what)).toEqual(['login', 'login', 'revoke-self', 'login', 'revoke-self']);
   });
 });

@@ -6,6 +6,7 @@ import { isVaultError, VaultError, type VaultErrorCode } from '../errors.ts';
 import { extendedFully, renewalPointMs } from '../lifetime.ts';
 import type { Logger, VaultMetrics } from '../observe.ts';
 import { repeatDelayMs } from '../retry-delay.ts';
+import { setWallTimer } from '../wall-timer.ts';
 import { lookupSelf, renewSelf, revokeSelf, type SendWithToken } from './token-calls.ts';
 import { TokenRecord, type TokenReplacementReason } from './token-record.ts';
 
@@ -121,6 +122,20 @@ export class TokenSession {
       if (used === this.#current) this.#logInLater(used, 'lost');
       return false;
     }
+  }
+
+  /**
+   * The certificate the token was had with is another one now. The server renews a token for the same certificate
+   * only, so the old token stays as it is, until a login with the new one has taken over.
+   */
+  async certificateChanged(): Promise<void> {
+    // A login that is under way may show the old certificate still.
+    await this.#replacement?.catch(() => undefined);
+    await this.#login?.catch(() => undefined);
+    const record = this.#current;
+    if (record === undefined || this.#stop.signal.aborted) return;
+    record.renewable = false;
+    await this.#replaceUntilDone(record, 'certificate-rotated');
   }
 
   /** Stops the timers and ends the token if this session logged in for it. */
@@ -243,7 +258,7 @@ export class TokenSession {
     if (this.#stop.signal.aborted || record.expiresAtMs === Number.POSITIVE_INFINITY) return;
     const atMs = renewalPointMs(record, { first: this.#firstPoint, reserveMs: handOverMs, random });
     this.#firstPoint = false;
-    this.#timer = clock.setTimer(Math.max(0, atMs - clock.now()), () => void this.#act(record));
+    this.#timer = setWallTimer(clock, atMs, () => void this.#act(record));
   }
 
   async #act(record: TokenRecord): Promise<void> {

@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { distinguishedName } from '../../../encoding/certificate-names.ts';
+import { derSequence } from '../../../encoding/der-writer.ts';
 import { parsePem } from '../../../encoding/index.ts';
 import {
   basicConstraints,
-  distinguishedName,
   extendedKeyUsage,
   extension,
   keyUsage,
   subjectAltName,
 } from '../../../testing/certificate-extensions.ts';
-import { derSequence } from '../../../testing/der-writer.ts';
 import { CertificateAuthority, type CertificateTemplate, type X509SvidRequest } from '../../../testing/index.ts';
 import type { X509Bundle, X509BundleSource } from '../../bundle/x509/x509-bundle.ts';
 import { SpiffeError } from '../../spiffe-error.ts';

@@ -1,4 +1,4 @@
-import { contextTag, TAG } from '../encoding/index.ts';
+import { contextTag, TAG } from './der-element.ts';
 
 /** Writes one DER element around the joined contents. */
 export function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
