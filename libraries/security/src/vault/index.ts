@@ -15,6 +15,6 @@ export type { LeaseRegistry } from './lease/lease-registry.ts';
 export { extendedFully, type Lifetime, type RenewalPointOptions, renewalPointMs } from './lifetime.ts';
 export { type Logger, silentLogger, type VaultMetrics } from './observe.ts';
 export type { VaultClientOptions } from './options.ts';
-export { repeatDelayMs } from './retry-delay.ts';
+export { repeatDelayMs, spreadDelayMs } from './retry-delay.ts';
 export type { TokenReplacementReason, VaultToken } from './token/token-record.ts';
 export type { CaSource } from './transport.ts';
