@@ -11,6 +11,7 @@ export type { MountSettings, MountTable, ServerHealth, SysEngine } from './engin
 export type { AuthBlock, VaultEnvelope } from './envelope.ts';
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorDetails } from './errors.ts';
 export type { Lease, LeaseEnding, LeaseEvent, LeaseInfo, LeaseOptions } from './lease/lease.ts';
+export { LeaseJournal, type LeaseJournalOptions, type LeaseSweep } from './lease/lease-journal.ts';
 export type { LeaseRegistry } from './lease/lease-registry.ts';
 export { extendedFully, type Lifetime, type RenewalPointOptions, renewalPointMs } from './lifetime.ts';
 export { type Logger, silentLogger, type VaultMetrics } from './observe.ts';
