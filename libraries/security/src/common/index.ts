@@ -8,3 +8,4 @@ export { SingleFlight } from './single-flight.ts';
 export { SnapshotCell } from './snapshot-cell.ts';
 export { assertPostgresSocket, assertSocketPath, MAX_SOCKET_PATH_BYTES } from './socket-path.ts';
 export { TimerQueue, type TimerQueueOptions } from './timer-queue.ts';
+export { withSignal } from './with-signal.ts';
