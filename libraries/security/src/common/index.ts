@@ -2,6 +2,7 @@ export { type BackoffOptions, fullJitterMs } from './backoff.ts';
 export { BoundedMap } from './bounded-map.ts';
 export { type Clock, MAX_TIMER_MS, type Random, sleep, systemClock, type Timer } from './clock.ts';
 export { messageOf, NeuralHiveError } from './errors.ts';
+export { FileWatch, type FileWatchOptions } from './file-watch.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { Secret } from './secret.ts';
 export { SingleFlight } from './single-flight.ts';

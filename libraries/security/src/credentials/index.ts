@@ -11,5 +11,9 @@ export type {
 } from './credential.ts';
 export { databaseCredentials } from './database-credentials.ts';
 export { CredentialError, type CredentialErrorCode } from './errors.ts';
+export { type FileSecretOptions, fileSecret } from './file-secret.ts';
 export { type KvSecretOptions, kvSecret } from './kv-secret.ts';
+export { type PkiCertificateOptions, pkiCertificate } from './pki-certificate.ts';
 export { RotatingCredential, type RotatingCredentialOptions } from './rotating-credential.ts';
+export { type StaticRoleOptions, staticRole } from './static-role.ts';
+export { type SvidIdentity, svidCredential } from './svid-credential.ts';
