@@ -4,6 +4,7 @@ export { type Clock, MAX_TIMER_MS, type Random, sleep, systemClock, type Timer }
 export { messageOf, NeuralHiveError } from './errors.ts';
 export { FileWatch, type FileWatchOptions } from './file-watch.ts';
 export { type Logger, silentLogger } from './logger.ts';
+export { isNonProduction, NON_PRODUCTION } from './non-production.ts';
 export { Secret } from './secret.ts';
 export { SingleFlight } from './single-flight.ts';
 export { SnapshotCell } from './snapshot-cell.ts';

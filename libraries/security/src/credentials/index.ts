@@ -15,5 +15,6 @@ export { type FileSecretOptions, fileSecret } from './file-secret.ts';
 export { type KvSecretOptions, kvSecret } from './kv-secret.ts';
 export { type PkiCertificateOptions, pkiCertificate } from './pki-certificate.ts';
 export { RotatingCredential, type RotatingCredentialOptions } from './rotating-credential.ts';
+export { type SecurityHealth, type SecurityHealthParts, securityHealth } from './security-health.ts';
 export { type StaticRoleOptions, staticRole } from './static-role.ts';
 export { type SvidIdentity, svidCredential } from './svid-credential.ts';

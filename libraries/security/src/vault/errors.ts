@@ -46,6 +46,8 @@ export type VaultErrorCode =
   | 'login-incomplete'
   /** The token was handed in from outside: no second one can be had. */
   | 'token-not-replaceable'
+  /** Going on without Vault is not admitted in this environment. */
+  | 'fail-open-refused'
   /** The client was closed. */
   | 'closed';
 

@@ -10,6 +10,7 @@ export type { IssuedCertificate, PkiEngine, PkiRequest } from './engines/pki.ts'
 export type { MountSettings, MountTable, ServerHealth, SysEngine } from './engines/sys.ts';
 export type { AuthBlock, VaultEnvelope } from './envelope.ts';
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorDetails } from './errors.ts';
+export { FailOpen, type FailOpenMetrics, type FailOpenOptions } from './fail-open.ts';
 export type { Lease, LeaseEnding, LeaseEvent, LeaseInfo, LeaseOptions } from './lease/lease.ts';
 export { LeaseJournal, type LeaseJournalOptions, type LeaseSweep } from './lease/lease-journal.ts';
 export type { LeaseRegistry } from './lease/lease-registry.ts';

@@ -134,6 +134,7 @@ export class LeaseRegistry {
       const { leaseSeconds } = await renewLease(send, lease.leaseId);
       if (lease.ending !== undefined || !this.#leases.has(lease.leaseId)) return;
       const renewedMs = leaseSeconds * 1_000;
+      lease.failedRenewals = 0;
       lease.extendedAtMs = askedAtMs;
       lease.ownExpiresAtMs = askedAtMs + renewedMs;
       this.#emit('renewed', lease);
@@ -141,6 +142,7 @@ export class LeaseRegistry {
       else await this.#end(lease, 'max-ttl');
     } catch (error) {
       if (lease.ending !== undefined || this.#closed) return;
+      lease.failedRenewals += 1;
       logger.warn({ leaseId: lease.leaseId, cause: messageOf(error) }, 'renewing a lease failed');
       const refused = isVaultError(error) && error.status !== undefined && error.status < 500 && !error.retryable;
       if (refused) return this.#end(lease, 'renewal-refused');

@@ -37,6 +37,8 @@ export interface LeaseInfo {
   readonly expiresAtMs: number;
   readonly renewable: boolean;
   readonly tokenGeneration: number;
+  /** Renewals that failed since the last that succeeded; absent without any. */
+  readonly failedRenewals?: number;
   readonly ending?: LeaseEnding;
 }
 

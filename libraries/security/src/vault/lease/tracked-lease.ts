@@ -18,6 +18,8 @@ export class TrackedLease<T> implements Lease<T> {
   /** Its own end, whatever becomes of the token. */
   ownExpiresAtMs: number;
   ending: LeaseEnding | undefined;
+  /** Since the last that succeeded. */
+  failedRenewals = 0;
   /** What must be left of it when it is replaced, in milliseconds. */
   readonly reserveMs: number;
   /** To the next thing that the registry does about it. */
@@ -79,9 +81,16 @@ export class TrackedLease<T> implements Lease<T> {
   }
 
   info(): LeaseInfo {
-    const { leaseId, issuedAtMs, expiresAtMs, renewable, ending } = this;
-    const shown = { leaseId, issuedAtMs, expiresAtMs, renewable, tokenGeneration: this.owner.generation };
-    return ending === undefined ? shown : { ...shown, ending };
+    const { leaseId, issuedAtMs, expiresAtMs, renewable, ending, failedRenewals } = this;
+    return {
+      leaseId,
+      issuedAtMs,
+      expiresAtMs,
+      renewable,
+      tokenGeneration: this.owner.generation,
+      ...(failedRenewals > 0 && { failedRenewals }),
+      ...(ending !== undefined && { ending }),
+    };
   }
 
   toJSON(): LeaseInfo {
