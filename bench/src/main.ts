@@ -1,6 +1,7 @@
+import { leaseResults } from './lease/index.ts';
 import { spiffeResults } from './spiffe/index.ts';
 
-const SUITES: Readonly<Record<string, () => AsyncGenerator<object>>> = { spiffe: spiffeResults };
+const SUITES: Readonly<Record<string, () => AsyncGenerator<object>>> = { lease: leaseResults, spiffe: spiffeResults };
 
 const [name = 'spiffe'] = process.argv.slice(2);
 const suite = Object.hasOwn(SUITES, name) ? SUITES[name] : undefined;
