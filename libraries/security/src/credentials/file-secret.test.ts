@@ -132,5 +132,6 @@ test.each([
   ['settleMs', { settleMs: -1 }],
   ['files', { files: {} }],
 ])('a wrong %s is named', (option, wrong) => {
-  expect(() => fileSecret({ files: { a: 'a' }, parse: () => 1, ...wrong })).toThrow(option);
+  const files: Readonly<Record<string, string>> = { a: 'a' };
+  expect(() => fileSecret({ files, parse: () => 1, ...wrong })).toThrow(option);
 });

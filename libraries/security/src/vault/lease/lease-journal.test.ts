@@ -78,9 +78,8 @@ test('a journal does not grow with the leases that are gone', async () => {
   for (let round = 0; round < 2_100; round += 1) {
     const owner = { expiresAtMs: Number.POSITIVE_INFINITY, retired: false, generation: 1 } as never;
     const envelope = { status: 200, leaseId: `b/${round}`, leaseSeconds: 60, renewable: false, data: {}, warnings: [] };
-    const lease = client.leases.track(envelope, owner, {}, Date.now(), {});
+    client.leases.track(envelope, owner, {}, Date.now(), {});
     await client.leases.handOver(owner, false);
-    expect(lease.ending).toBe('lost');
   }
   const lines = textOf(journals()[0]).split('\n');
   expect(lines.length).toBeLessThan(500);
