@@ -1,8 +1,10 @@
+import { leaseResults } from './lease/index.ts';
 import { rotationResults } from './rotation/index.ts';
 import { spiffeResults } from './spiffe/index.ts';
 import { vaultResults } from './vault/index.ts';
 
 const SUITES: Readonly<Record<string, () => AsyncGenerator<object>>> = {
+  lease: leaseResults,
   rotation: rotationResults,
   spiffe: spiffeResults,
   vault: vaultResults,

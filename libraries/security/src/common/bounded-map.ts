@@ -10,11 +10,17 @@ interface Entry<V> {
 export class BoundedMap<K, V> {
   readonly #maxEntries: number;
   readonly #entries = new Map<K, Entry<V>>();
+  readonly #onEvict: ((key: K, value: V) => void) | undefined;
 
-  /** @param maxEntries 0 keeps nothing. @throws RangeError when it is no natural number */
-  constructor(maxEntries: number) {
+  /**
+   * @param maxEntries 0 keeps nothing.
+   * @param onEvict Hears of each entry that made room for another or was found expired.
+   * @throws RangeError when `maxEntries` is no natural number
+   */
+  constructor(maxEntries: number, onEvict?: (key: K, value: V) => void) {
     if (!Number.isSafeInteger(maxEntries) || maxEntries < 0) throw new RangeError('maxEntries: must be 0 or more');
     this.#maxEntries = maxEntries;
+    this.#onEvict = onEvict;
   }
 
   /** Expired entries count until they are asked for or make room. */
@@ -28,6 +34,7 @@ export class BoundedMap<K, V> {
     if (entry === undefined) return undefined;
     if (nowMs !== undefined && nowMs >= entry.expiresAtMs) {
       this.#entries.delete(key);
+      this.#onEvict?.(key, entry.value);
       return undefined;
     }
     entry.used = true;
@@ -46,7 +53,10 @@ export class BoundedMap<K, V> {
   #makeRoom(): void {
     for (const [key, entry] of this.#entries) {
       this.#entries.delete(key);
-      if (!entry.used) return;
+      if (!entry.used) {
+        this.#onEvict?.(key, entry.value);
+        return;
+      }
       entry.used = false;
       this.#entries.set(key, entry);
     }

@@ -13,8 +13,12 @@ export {
   type VaultRequestEvent,
   type VaultTokenEvent,
 } from './events.ts';
+export { FileWatch, type FileWatchOptions } from './file-watch.ts';
 export { type Logger, silentLogger } from './logger.ts';
+export { isNonProduction, NON_PRODUCTION } from './non-production.ts';
 export { Secret } from './secret.ts';
 export { SingleFlight } from './single-flight.ts';
 export { SnapshotCell } from './snapshot-cell.ts';
 export { assertPostgresSocket, assertSocketPath, MAX_SOCKET_PATH_BYTES } from './socket-path.ts';
+export { TimerQueue, type TimerQueueOptions } from './timer-queue.ts';
+export { withSignal } from './with-signal.ts';

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { NeuralHiveError } from '../common/index.ts';
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** The environment does not describe a service that can start. `problems` holds one line for each variable at fault. */
 export class ConfigError extends NeuralHiveError<'config_invalid'> {
   readonly problems: readonly string[];
@@ -15,10 +17,7 @@ export class ConfigError extends NeuralHiveError<'config_invalid'> {
  * Reads the variables named by an object schema. An empty variable counts as unset. Throws a `ConfigError` that lists
  * every problem at once; values never appear in it.
  */
-export function readConfig<Schema extends z.ZodType>(
-  schema: Schema,
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): z.output<Schema> {
+export function readConfig<Schema extends z.ZodType>(schema: Schema, env: Environment = process.env): z.output<Schema> {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = schema.safeParse(present);
   if (parsed.success) return parsed.data;

@@ -1,3 +1,5 @@
 export { ConfigError, field, readConfig } from './environment.ts';
+export { SecurityConfig } from './security-config.ts';
 export { SpiffeConfig } from './spiffe-config.ts';
 export { type Variable, variableTable } from './variable-table.ts';
+export { VaultConfig, type VaultLogin } from './vault-config.ts';

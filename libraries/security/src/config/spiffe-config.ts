@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { messageOf, Secret } from '../common/index.ts';
+import type { Secret } from '../common/index.ts';
 import {
   admitsFallback,
   endpointTarget,
@@ -8,7 +8,8 @@ import {
   SpiffeId,
   TrustDomain,
 } from '../spiffe/index.ts';
-import { ConfigError, field, readConfig } from './environment.ts';
+import { ConfigError, type Environment, field, readConfig } from './environment.ts';
+import { checked, collect, path, secret } from './fields.ts';
 
 /** What `SpiffeConfig.fromEnv` reads. Nothing here switches a check of a peer off. */
 export interface SpiffeConfig {
@@ -29,27 +30,6 @@ export interface SpiffeConfig {
   /** For `openWithFallback`; undefined unless it was allowed. */
   readonly fallback: FileSourceOptions | undefined;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-const secret = () =>
-  field
-    .text()
-    .transform((text) => new Secret(text))
-    .optional();
-
-/** The value as it was written, once `parse` takes it. */
-function checked(parse: (text: string) => unknown) {
-  return field.text().superRefine((text, context) => {
-    try {
-      parse(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: messageOf(error) });
-    }
-  });
-}
-
-const path = (description: string) => field.text().optional().meta({ form: 'path', description });
 
 const schema = z.object({
   SPIFFE_ENDPOINT_SOCKET: checked(endpointTarget).optional().meta({
@@ -142,16 +122,6 @@ export const SpiffeConfig = {
     return resolve(read);
   },
 };
-
-function collect<T>(read: () => T, problems: string[]): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    problems.push(...error.problems);
-    return undefined;
-  }
-}
 
 function* contradictions(env: Environment): Generator<string> {
   const has = (name: string): boolean => env[name] !== undefined && env[name] !== '';

@@ -12,7 +12,12 @@ export type {
 export type { CredentialMetrics, RotationTimes } from './credential-metrics.ts';
 export { databaseCredentials } from './database-credentials.ts';
 export { CredentialError, type CredentialErrorCode } from './errors.ts';
+export { type FileSecretOptions, fileSecret } from './file-secret.ts';
 export { type KvSecretOptions, kvSecret } from './kv-secret.ts';
+export { type PkiCertificateOptions, pkiCertificate } from './pki-certificate.ts';
 export type { ResourceHold } from './resource-generation.ts';
 export { RotatingCredential, type RotatingCredentialOptions } from './rotating-credential.ts';
 export { type ResourceFactory, RotatingResource, type RotatingResourceOptions } from './rotating-resource.ts';
+export { type SecurityHealth, type SecurityHealthParts, securityHealth } from './security-health.ts';
+export { type StaticRoleOptions, staticRole } from './static-role.ts';
+export { type SvidIdentity, svidCredential } from './svid-credential.ts';

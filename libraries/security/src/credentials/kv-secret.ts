@@ -1,12 +1,18 @@
-import { type Clock, type Random, systemClock, type Timer } from '../common/index.ts';
+import type { Clock, Random } from '../common/index.ts';
 import type { VaultClient } from '../vault/index.ts';
-import type { CredentialProvider, Issued, SupersededReason } from './credential.ts';
+import type { CredentialProvider, Issued } from './credential.ts';
+import { pollUntilChanged } from './poll-watch.ts';
 
 export interface KvSecretOptions<T> {
   /** Default `secret`. */
   readonly mount?: string;
   /** How often the version is compared. In milliseconds, from 50; default 5 000. */
   readonly pollMs?: number;
+  /**
+   * Has `look` called when an event says that the secret may have changed, so that nobody waits for the next comparison;
+   * gives back what ends that. Events get lost, so the comparing goes on.
+   */
+  readonly notify?: (look: () => void) => () => void;
   /** Checks and shapes what is stored; throws when it is not what the consumers need. Default: as stored. */
   readonly parse?: (data: Readonly<Record<string, unknown>>) => T;
   readonly clock?: Clock;
@@ -22,46 +28,28 @@ export function kvSecret<T = Readonly<Record<string, unknown>>>(
   path: string,
   options: KvSecretOptions<T> = {},
 ): CredentialProvider<T> {
-  const { mount = 'secret', pollMs = 5_000, clock = systemClock, random = Math.random } = options;
+  const { mount = 'secret', pollMs = 5_000, notify, clock, random = Math.random } = options;
   const { parse = (data: Readonly<Record<string, unknown>>) => data as T } = options;
   if (!Number.isFinite(pollMs) || pollMs < 50) throw new RangeError('pollMs: must be 50 or more');
   const engine = client.kv(mount);
-
-  /** Calls back once when the stored version is another than `version`. A failed poll is only a late one. */
-  const watch = (version: number, listener: (reason: SupersededReason) => unknown): (() => void) => {
-    const stop = new AbortController();
-    let timer: Timer | undefined;
-    const arm = (): void => {
-      // Up to a tenth apart, so that a fleet does not poll in step.
-      timer = clock.setTimer(pollMs * (0.9 + 0.2 * random()), () => void poll());
-    };
-    const poll = async (): Promise<void> => {
-      try {
-        const { currentVersion } = await engine.metadata(path, { signal: stop.signal });
-        if (stop.signal.aborted) return;
-        if (currentVersion !== version) return void listener('changed');
-      } catch {
-        if (stop.signal.aborted) return;
-      }
-      arm();
-    };
-    arm();
-    return () => {
-      stop.abort();
-      timer?.cancel();
-    };
-  };
-
   return {
     name: `${mount}/${path}`,
     async obtain({ signal }): Promise<Issued<T>> {
       const { data, version, createdAtMs } = await engine.read<Record<string, unknown>>(path, { signal });
+      const watch = {
+        changed: async (look: { signal: AbortSignal }) =>
+          (await engine.metadata(path, look)).currentVersion !== version,
+        // Up to a tenth apart, so that a fleet does not poll in step.
+        delayMs: () => pollMs * (0.9 + 0.2 * random()),
+        notify,
+        clock,
+      };
       return {
         value: parse(data),
         issuedAtMs: createdAtMs,
         expiresAtMs: Number.POSITIVE_INFINITY,
         revoke: () => Promise.resolve(),
-        onSuperseded: (listener) => watch(version, listener),
+        onSuperseded: (listener) => pollUntilChanged(watch, () => listener('changed')),
       };
     },
   };

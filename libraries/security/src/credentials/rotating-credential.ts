@@ -1,5 +1,5 @@
 import { type Clock, messageOf, type Random, secondsLeft, sleep, systemClock, type Timer } from '../common/index.ts';
-import { type Logger, repeatDelayMs, silentLogger } from '../vault/index.ts';
+import { type Logger, repeatDelayMs, silentLogger, spreadDelayMs } from '../vault/index.ts';
 import type {
   CredentialConsumer,
   CredentialProvider,
@@ -230,8 +230,7 @@ export class RotatingCredential<T> {
       if (this.#current !== generation) return;
       const { ok } = await this.#rotateAndReport(reason);
       if (ok || this.#stop.signal.aborted) return;
-      const remainingMs = generation.expiresAtMs - this.#clock.now();
-      const delayMs = repeatDelayMs(attempt, { remainingMs, capMs: this.#backoffCapMs, random: this.#random });
+      const delayMs = this.#retryDelayMs(generation, reason, attempt);
       this.#retry?.cancel();
       this.#retry = this.#clock.setTimer(delayMs, () => {
         void this.#replaceSuperseded(generation, reason, attempt + 1);
@@ -239,6 +238,15 @@ export class RotatingCredential<T> {
     });
     this.#queue = work.catch(() => undefined);
     await work;
+  }
+
+  /** While the old generation serves, there is time; without one, every second is an outage. */
+  #retryDelayMs({ expiresAtMs }: LiveGeneration<T>, reason: RotationReason, attempt: number): number {
+    const random = this.#random;
+    const remainingMs = expiresAtMs - this.#drainMarginMs - this.#clock.now();
+    const serves = remainingMs > 0 && remainingMs !== Number.POSITIVE_INFINITY && reason !== 'lost';
+    if (serves) return spreadDelayMs({ remainingMs, random });
+    return repeatDelayMs(attempt, { remainingMs: 0, capMs: this.#backoffCapMs, random });
   }
 
   async #rotateAndReport(reason: RotationReason): Promise<RotationOutcome> {

@@ -27,6 +27,8 @@ export { FakeClock } from './fake-clock.ts';
 export { FixedIdentity, x509SvidOf } from './fixed-identity.ts';
 export { JwtSigner, type JwtSignerAlgorithm } from './jwt-signer.ts';
 export { generateKeyPair, type KeyPair, type KeyType } from './key-type.ts';
+export { type LeaseFleetOptions, type LeaseFleetReport, simulateLeaseFleet } from './lease-fleet.ts';
+export { holdLeases, type LeaseLoadOptions, type LeaseLoadReport } from './lease-load.ts';
 export { WitIssuer, type WitIssuerOptions } from './wit-issuer.ts';
 export { type WorkloadApiFaults, WorkloadApiServer, type WorkloadApiServerOptions } from './workload-api-server.ts';
 export { type FederatedBundles, WorkloadIssuer, type WorkloadIssuerOptions } from './workload-issuer.ts';

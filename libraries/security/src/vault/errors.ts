@@ -50,6 +50,8 @@ export type VaultErrorCode =
   | 'token-not-replaceable'
   /** A wrapping token does not hold what was expected; it was not opened. */
   | 'wrapping-mismatch'
+  /** Going on without Vault is not admitted in this environment. */
+  | 'fail-open-refused'
   /** The client was closed. */
   | 'closed';
 

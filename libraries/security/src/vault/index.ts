@@ -24,11 +24,13 @@ export type {
 export type { WrappingEngine, WrappingLookup } from './engines/wrapping.ts';
 export type { AuthBlock, VaultEnvelope, WrapInfo } from './envelope.ts';
 export { isVaultError, type TimeoutPhase, VaultError, type VaultErrorCode, type VaultErrorDetails } from './errors.ts';
+export { FailOpen, type FailOpenMetrics, type FailOpenOptions } from './fail-open.ts';
 export type { Lease, LeaseEnding, LeaseEvent, LeaseInfo, LeaseOptions, LeaseState } from './lease/lease.ts';
+export { LeaseJournal, type LeaseJournalOptions, type LeaseSweep } from './lease/lease-journal.ts';
 export type { LeaseRegistry } from './lease/lease-registry.ts';
 export { extendedFully, type Lifetime, type RenewalPointOptions, renewalPointMs } from './lifetime.ts';
 export { type BreakerState, type Logger, silentLogger, type VaultMetrics, type VaultObservation } from './observe.ts';
 export type { VaultClientOptions } from './options.ts';
-export { repeatDelayMs } from './retry-delay.ts';
+export { repeatDelayMs, spreadDelayMs } from './retry-delay.ts';
 export type { TokenReplacementReason, VaultToken } from './token/token-record.ts';
 export type { CaSource } from './transport.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { extendedFully, renewalPointMs } from './lifetime.ts';
+import { extendedFully, hardPointMs, renewalPointMs } from './lifetime.ts';
 
 const life = fc.integer({ min: 1, max: 10 * 365 * 86_400_000 });
 const start = fc.integer({ min: 0, max: 2_000_000_000_000 });
@@ -43,6 +43,24 @@ describe('renewalPointMs', () => {
     }
     const mean = 1_000 / 42;
     expect(Math.max(...seconds.values())).toBeLessThanOrEqual(3 * mean);
+  });
+});
+
+describe('hardPointMs', () => {
+  test('it comes after every renewal point, leaves the reserve, and never comes before half of the life', () => {
+    fc.assert(
+      fc.property(start, life, drawn, life, (issuedAtMs, lifeMs, value, reserveMs) => {
+        const span = { issuedAtMs, expiresAtMs: issuedAtMs + lifeMs };
+        const hardMs = hardPointMs(span, reserveMs);
+        expect(hardMs - issuedAtMs).toBeGreaterThanOrEqual(lifeMs / 2 - 0.5);
+        if (reserveMs <= lifeMs / 2) {
+          expect(span.expiresAtMs - hardMs).toBeGreaterThanOrEqual(reserveMs - 0.5);
+          const atMs = renewalPointMs(span, { first: false, reserveMs, random: () => value });
+          expect(hardMs).toBeGreaterThanOrEqual(atMs - 0.5);
+        }
+      }),
+    );
+    expect(hardPointMs({ issuedAtMs: 0, expiresAtMs: Number.POSITIVE_INFINITY })).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

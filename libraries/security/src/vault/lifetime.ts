@@ -20,6 +20,8 @@ const EARLIEST = 0.1;
 /** The latest point of a life at which it is renewed. */
 const LATEST = 0.8;
 const LATER_FROM = 0.72;
+/** The share of a life after which renewing is given up. */
+const HARD = 0.98;
 
 /**
  * When to renew or replace a credential: uniform over (0.1, 0.8) of its life the first time, which spreads a fleet
@@ -34,6 +36,16 @@ export function renewalPointMs({ issuedAtMs, expiresAtMs }: Lifetime, options: R
   const to = Math.min(LATEST, Math.max(EARLIEST, 1 - reserveMs / lifeMs));
   const from = first ? EARLIEST : Math.max(EARLIEST, to * (LATER_FROM / LATEST));
   return issuedAtMs + lifeMs * (from + random() * (to - from));
+}
+
+/**
+ * After this moment a credential is not renewed any more but replaced: its last fiftieth, or the reserve when that is
+ * longer, is for draining what still uses it. Never before half of the life.
+ */
+export function hardPointMs({ issuedAtMs, expiresAtMs }: Lifetime, reserveMs = 0): number {
+  const lifeMs = expiresAtMs - issuedAtMs;
+  if (lifeMs === Number.POSITIVE_INFINITY) return lifeMs;
+  return expiresAtMs - Math.min(Math.max(reserveMs, lifeMs * (1 - HARD)), lifeMs / 2);
 }
 
 /** Servers count in whole seconds and take a moment to answer; up to this much less is still a full extension. */

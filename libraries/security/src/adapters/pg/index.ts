@@ -1,3 +1,10 @@
+export {
+  DedicatedClient,
+  DedicatedClients,
+  type DedicatedClientsOptions,
+  dedicatedClients,
+  type PgRotate,
+} from './dedicated-clients.ts';
 export type { PgLogin } from './login.ts';
 export { type PoolRotation, type RotatePoolOptions, rotatePool } from './rotate-pool.ts';
 export {

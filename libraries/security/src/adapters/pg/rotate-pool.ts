@@ -1,15 +1,9 @@
 import type pg from 'pg';
-import { assertPostgresSocket, type Clock, sleep, systemClock } from '../../common/index.ts';
-import {
-  type CredentialConsumer,
-  CredentialError,
-  type DrainOptions,
-  type Generation,
-  type RotatingCredential,
-} from '../../credentials/index.ts';
+import { assertPostgresSocket, type Clock, systemClock } from '../../common/index.ts';
+import type { CredentialConsumer, DrainOptions, Generation, RotatingCredential } from '../../credentials/index.ts';
 import { type PgLogin, withLogin } from './login.ts';
 import { probeLogin } from './probe.ts';
-import { Sessions, terminateSession } from './sessions.ts';
+import { drainSessions, Sessions } from './sessions.ts';
 import { WarmClients } from './warm-clients.ts';
 
 export interface RotatePoolOptions {
@@ -163,25 +157,12 @@ class RotatedPool implements PoolRotation, CredentialConsumer<PgLogin> {
     this.#retire(next.generation - 1);
   }
 
-  async drain(
-    { generation }: Generation<PgLogin>,
-    { deadlineMs, signal }: DrainOptions,
-  ): Promise<{ terminated: number }> {
+  async drain({ generation }: Generation<PgLogin>, options: DrainOptions): Promise<{ terminated: number }> {
     this.#retire(generation);
-    const waitMs = Math.max(0, deadlineMs - this.#clock.now());
-    const over = new AbortController();
-    const limit = sleep(waitMs, { clock: this.#clock, signal: AbortSignal.any([signal, over.signal]) });
-    await Promise.race([this.#sessions.noneUpTo(generation), limit.catch(() => undefined)]);
-    over.abort();
-    const stragglers = this.#sessions.upTo(generation);
-    for (const client of stragglers) {
-      const opened = this.#sessions.generationOf(client);
-      const message = `Draining ${this.#credential.name}: a session of generation ${opened} was busy past the deadline and was ended; run the work again`;
-      terminateSession(client, new CredentialError('session-terminated', message, { retryable: true }));
-    }
-    if (stragglers.length > 0) await this.#sessions.noneUpTo(generation);
+    const { name } = this.#credential;
+    const drained = await drainSessions(this.#sessions, { generation, name }, { ...options, clock: this.#clock });
     await this.#coolDown();
-    return { terminated: stragglers.length };
+    return drained;
   }
 
   /** Closes what is idle and has the pool close the rest when it is released. */

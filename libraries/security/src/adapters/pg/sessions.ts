@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import type { CredentialError } from '../../credentials/index.ts';
+import { type Clock, sleep } from '../../common/index.ts';
+import { CredentialError, type DrainOptions } from '../../credentials/index.ts';
 
 /** The parts of a client that its types leave out, or that this module must not assume. */
 type Closable = pg.ClientBase & { readonly connection?: { readonly stream: { destroy(error?: Error): unknown } } };
@@ -53,4 +54,25 @@ export function terminateSession(client: pg.ClientBase, error: CredentialError):
     },
   });
   connection?.stream.destroy(error);
+}
+
+/** Waits for the sessions of `generation` and older ones to end; at the deadline it ends those that are left. */
+export async function drainSessions(
+  sessions: Sessions,
+  { generation, name }: { readonly generation: number; readonly name: string },
+  { deadlineMs, signal, clock }: DrainOptions & { readonly clock: Clock },
+): Promise<{ terminated: number }> {
+  const waitMs = Math.max(0, deadlineMs - clock.now());
+  const over = new AbortController();
+  const limit = sleep(waitMs, { clock, signal: AbortSignal.any([signal, over.signal]) });
+  await Promise.race([sessions.noneUpTo(generation), limit.catch(() => undefined)]);
+  over.abort();
+  const stragglers = sessions.upTo(generation);
+  for (const client of stragglers) {
+    const opened = sessions.generationOf(client);
+    const message = `Draining ${name}: a session of generation ${opened} was busy past the deadline and was ended; run the work again`;
+    terminateSession(client, new CredentialError('session-terminated', message, { retryable: true }));
+  }
+  if (stragglers.length > 0) await sessions.noneUpTo(generation);
+  return { terminated: stragglers.length };
 }

@@ -1,11 +1,7 @@
+import { isNonProduction, NON_PRODUCTION } from '../../common/index.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 
-const ADMITTED: ReadonlySet<string> = new Set(['development', 'dev', 'local', 'test']);
-
-/** A list of what is admitted and not of what is refused: a new or misspelt name must not open it. */
-export function admitsFallback(environment: string | undefined): boolean {
-  return environment !== undefined && ADMITTED.has(environment);
-}
+export const admitsFallback = isNonProduction;
 
 /** @throws SpiffeError `FALLBACK_REFUSED` */
 export function assertFallbackAdmitted(environment: string | undefined): void {
@@ -13,6 +9,6 @@ export function assertFallbackAdmitted(environment: string | undefined): void {
   const where = environment === undefined || environment === '' ? 'an environment without a name' : environment;
   throw new SpiffeError(
     'FALLBACK_REFUSED',
-    `SVIDs from files and variables are refused in ${where}: only ${[...ADMITTED].join(', ')} admit them`,
+    `SVIDs from files and variables are refused in ${where}: only ${[...NON_PRODUCTION].join(', ')} admit them`,
   );
 }

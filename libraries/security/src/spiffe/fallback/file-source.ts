@@ -1,14 +1,11 @@
-import { type FSWatcher, watch } from 'node:fs';
-import { dirname } from 'node:path';
 import {
   type Clock,
+  FileWatch,
   type Logger,
   messageOf,
-  SingleFlight,
   SnapshotCell,
   secondsLeft,
   silentLogger,
-  sleep,
   systemClock,
 } from '../../common/index.ts';
 import type { JwtBundle, JwtBundleSource } from '../bundle/jwt/jwt-bundle.ts';
@@ -45,14 +42,11 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #cell = new SnapshotCell<FallbackMaterial>();
-  readonly #reading = new SingleFlight<'files', void>();
   readonly #stop = new AbortController();
-  readonly #watchers: FSWatcher[] = [];
   readonly #report: Required<SpiffeMetrics>;
   #unwatch: (() => void)[] = [];
-  #polling: Promise<void> = Promise.resolve();
+  #files: FileWatch | undefined;
   #lastError: Error | undefined;
-  #changed = false;
 
   private constructor(options: FileSourceOptions) {
     this.#options = options;
@@ -140,9 +134,8 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
   /** Idempotent. */
   async close(): Promise<void> {
     this.#stop.abort(new SpiffeError('SOURCE_CLOSED', 'The fallback source of SVIDs is closed'));
-    for (const watcher of this.#watchers.splice(0)) watcher.close();
     for (const unwatch of this.#unwatch.splice(0)) unwatch();
-    await this.#polling;
+    await this.#files?.close();
   }
 
   /** Nothing is in flight that could be drained, so the same as `close`. */
@@ -195,17 +188,6 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
     this.#logger.warn(fields, 'SVIDs come from files or variables and not from an agent');
   }
 
-  /** A change that comes while files are being read may have been missed: they are read once more. */
-  #reread(): Promise<void> {
-    this.#changed = true;
-    return this.#reading.run('files', async () => {
-      while (this.#changed && !this.#stop.signal.aborted) {
-        this.#changed = false;
-        await this.#readOrKeep();
-      }
-    });
-  }
-
   async #readOrKeep(): Promise<void> {
     try {
       await this.#read();
@@ -216,29 +198,13 @@ export class FileSource implements X509SvidSource, X509BundleSource, JwtBundleSo
     }
   }
 
-  /** The folder is watched, since a file is replaced and not written; polling is for what no event tells. */
   #watchFiles(): void {
     const { x509, jwt, x509Bundle, jwtBundle, bundleMap, pollMs = 2_000 } = this.#options;
     const sources = [x509?.certificates, x509?.privateKey, jwt, x509Bundle, jwtBundle, bundleMap];
-    const folders = new Set(sources.flatMap((source) => (source && 'file' in source ? [dirname(source.file)] : [])));
-    if (folders.size === 0) return;
-    for (const folder of folders) {
-      try {
-        const watcher = watch(folder, { persistent: false }, () => void this.#reread());
-        this.#watchers.push(watcher.on('error', () => watcher.close()));
-      } catch (error) {
-        this.#logger.debug({ folder, cause: messageOf(error) }, 'a folder cannot be watched and is polled');
-      }
-    }
-    this.#polling = this.#poll(pollMs);
-  }
-
-  async #poll(pollMs: number): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await sleep(pollMs, { clock: this.#clock, signal }).catch(() => undefined);
-      if (!signal.aborted) await this.#reread();
-    }
+    const files = sources.flatMap((source) => (source && 'file' in source ? [source.file] : []));
+    if (files.length === 0) return;
+    const onChange = (): Promise<void> => this.#readOrKeep();
+    this.#files = new FileWatch({ files, pollMs, onChange, clock: this.#clock, logger: this.#logger });
   }
 
   #countError(): void {

@@ -1,4 +1,4 @@
-import { BoundedMap, type Clock, SingleFlight, secondsLeft, systemClock } from '../../common/index.ts';
+import { BoundedMap, type Clock, SingleFlight, secondsLeft, systemClock, withSignal } from '../../common/index.ts';
 import type { JwtBundle, JwtBundleSource, JwtKey } from '../bundle/jwt/jwt-bundle.ts';
 import { SpiffeError } from '../spiffe-error.ts';
 import type { SpiffeId } from '../spiffe-id.ts';
@@ -213,19 +213,4 @@ function sameKeys(a: readonly JwtKey[], b: readonly JwtKey[]): boolean {
       );
     })
   );
-}
-
-/** The shared fetch goes on for the others when one caller gives up. */
-function withSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      work.catch(() => undefined);
-      reject(signal.reason);
-      return;
-    }
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -153,6 +153,109 @@ describe('LeaseRegistry', () => {
     expect(refusing.sent).toHaveLength(1);
   });
 
+  test('a lease that no renewal reaches in time is replaced while there is time to drain', async () => {
+    const passing = new VaultError('network', 'away', { retryable: true });
+    const { clock, owner, track, sent } = openRegistry({ ttlMs: 60_000, maxTtlMs: HOUR, fails: () => passing });
+    const endings: [LeaseEnding, number][] = [];
+    const lease = track(owner(HOUR), { reserveMs: 17_000 });
+    lease.onEnding((reason) => endings.push([reason, lease.expiresAtMs - clock.now()]));
+    await clock.advance(60_000);
+    expect(endings).toEqual([['overdue', 17_000]]);
+    // The last try is at that moment.
+    expect(sent.at(-1)?.atMs).toBe(lease.expiresAtMs - 17_000);
+  });
+
+  test('a renewal that is never answered costs no more than the time there is', async () => {
+    const clock = new FakeClock();
+    const send = () => new Promise<never>(() => undefined);
+    const registry = new LeaseRegistry({ clock, random: () => 0.5, logger: silentLogger, send });
+    const { owner } = openRegistry({ ttlMs: HOUR, maxTtlMs: HOUR });
+    const envelope = { status: 200, leaseId: 'a/b', leaseSeconds: 60, renewable: true, data: {}, warnings: [] };
+    const lease = registry.track(envelope, owner(HOUR), {}, clock.now(), { reserveMs: 5_000 });
+    const endings: [LeaseEnding, number][] = [];
+    lease.onEnding((reason) => endings.push([reason, lease.expiresAtMs - clock.now()]));
+    await clock.advance(60_000);
+    expect(endings).toEqual([['overdue', 5_000]]);
+  });
+
+  test('any number of leases take one timer', () => {
+    const clock = new FakeClock();
+    let timers = 0;
+    const counted = {
+      now: () => clock.now(),
+      monotonicMs: () => clock.monotonicMs(),
+      setTimer(delayMs: number, callback: () => void) {
+        timers += 1;
+        const timer = clock.setTimer(delayMs, callback);
+        return {
+          cancel() {
+            timers -= 1;
+            timer.cancel();
+          },
+        };
+      },
+    };
+    const send = () => Promise.reject(new Error('unreachable'));
+    const registry = new LeaseRegistry({ clock: counted, random: Math.random, logger: silentLogger, send });
+    const { owner } = openRegistry({ ttlMs: HOUR, maxTtlMs: HOUR });
+    const token = owner(HOUR);
+    for (let index = 0; index < 1_000; index += 1) {
+      const leaseId = `database/creds/role/${index}`;
+      const envelope = { status: 200, leaseId, leaseSeconds: 3_600, renewable: true, data: {}, warnings: [] };
+      registry.track(envelope, token, {}, clock.now(), {});
+    }
+    expect(registry.size).toBe(1_000);
+    expect(timers).toBe(1);
+  });
+
+  test('a process that slept past the end of a lease asks the server before it gives the lease up', async () => {
+    const wall = { aheadMs: 0 };
+    const inner = new FakeClock();
+    const clock = {
+      now: () => inner.now() + wall.aheadMs,
+      monotonicMs: () => inner.now(),
+      setTimer: (delayMs: number, callback: () => void) => inner.setTimer(delayMs, callback),
+    };
+    const sent: string[] = [];
+    const registry = new LeaseRegistry({
+      clock,
+      random: () => 0.5,
+      logger: silentLogger,
+      async send({ path }) {
+        sent.push(path);
+        return { status: 200, leaseId: 'a/b', leaseSeconds: 600, renewable: true, data: {}, warnings: [] };
+      },
+    });
+    const { owner } = openRegistry({ ttlMs: HOUR, maxTtlMs: HOUR });
+    const envelope = { status: 200, leaseId: 'a/b', leaseSeconds: 600, renewable: true, data: {}, warnings: [] };
+    const lease = registry.track(envelope, owner(24 * HOUR), {}, clock.now(), {});
+    lease.onEnding(() => expect.unreachable());
+    wall.aheadMs = HOUR;
+    await inner.advance(60_000);
+    expect(sent).toEqual(['sys/leases/renew']);
+    expect(lease.expiresAtMs).toBeGreaterThan(clock.now());
+  });
+
+  test('a clock that is set back moves the ends of leases and their token along', async () => {
+    const wall = { aheadMs: 0 };
+    const inner = new FakeClock();
+    const clock = {
+      now: () => inner.now() + wall.aheadMs,
+      monotonicMs: () => inner.now(),
+      setTimer: (delayMs: number, callback: () => void) => inner.setTimer(delayMs, callback),
+    };
+    const send = () => Promise.reject(new Error('unreachable'));
+    const registry = new LeaseRegistry({ clock, random: () => 0.5, logger: silentLogger, send });
+    const { owner } = openRegistry({ ttlMs: HOUR, maxTtlMs: HOUR });
+    const token = owner(2 * HOUR);
+    const envelope = { status: 200, leaseId: 'a/b', leaseSeconds: 3_600, renewable: true, data: {}, warnings: [] };
+    const lease = registry.track(envelope, token, {}, clock.now(), {});
+    wall.aheadMs = -HOUR;
+    await inner.advance(10 * 60_000);
+    expect(lease.expiresAtMs - clock.now()).toBe(50 * 60_000);
+    expect(token.expiresAtMs - clock.now()).toBe(110 * 60_000);
+  });
+
   test('an answer without a lease is refused', () => {
     const { registry, owner } = openRegistry({ ttlMs: HOUR, maxTtlMs: HOUR });
     const envelope = { status: 200, leaseId: '', leaseSeconds: 0, renewable: false, data: {}, warnings: [] };

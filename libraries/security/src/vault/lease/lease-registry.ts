@@ -1,9 +1,9 @@
-import { type Clock, messageOf, type Random, SingleFlight, type Timer } from '../../common/index.ts';
+import { type Clock, messageOf, type Random, SingleFlight, TimerQueue } from '../../common/index.ts';
 import type { VaultEnvelope } from '../envelope.ts';
 import { isVaultError, VaultError } from '../errors.ts';
-import { extendedFully, renewalPointMs } from '../lifetime.ts';
+import { extendedFully, hardPointMs, renewalPointMs } from '../lifetime.ts';
 import type { Logger } from '../observe.ts';
-import { repeatDelayMs } from '../retry-delay.ts';
+import { spreadDelayMs } from '../retry-delay.ts';
 import type { TokenRecord } from '../token/token-record.ts';
 import type { Lease, LeaseEvent, LeaseInfo, LeaseOptions } from './lease.ts';
 import { renewLease, revokeLease, type Send } from './lease-calls.ts';
@@ -19,13 +19,14 @@ export interface LeaseRegistryOptions {
 type AnyLease = TrackedLease<unknown>;
 
 /**
- * Every lease of a client. Renews those that can be extended, tells the users of a lease when it must be replaced,
- * and revokes what is left at close.
+ * Every lease of a client, on one timer. Renews those that can be extended, tells the users of a lease when it must be
+ * replaced, and revokes what is left at close.
  */
 export class LeaseRegistry {
   readonly #options: LeaseRegistryOptions;
   readonly #leases = new Map<string, AnyLease>();
-  readonly #timers = new Map<AnyLease, Timer>();
+  readonly #timers: TimerQueue;
+  readonly #revokeTracked = (lease: AnyLease): Promise<void> => this.#revoke(lease);
   readonly #revocations = new SingleFlight<string, void>();
   readonly #listeners = new Set<(event: LeaseEvent) => void>();
   #waiting: { readonly owner: TokenRecord; readonly resolve: () => void }[] = [];
@@ -33,6 +34,13 @@ export class LeaseRegistry {
 
   constructor(options: LeaseRegistryOptions) {
     this.#options = options;
+    const { clock } = options;
+    this.#timers = new TimerQueue({ clock, onSetBack: (byMs) => this.#setBack(byMs) });
+  }
+
+  /** Leases that are held. */
+  get size(): number {
+    return this.#leases.size;
   }
 
   list(): LeaseInfo[] {
@@ -56,14 +64,15 @@ export class LeaseRegistry {
       issuedAtMs,
       lifetimeMs: leaseSeconds * 1_000,
       renewable,
+      reserveMs: options.reserveMs ?? 0,
       owner,
-      revoke: (tracked) => this.#revoke(tracked),
+      revoke: this.#revokeTracked,
     });
     this.#leases.set(leaseId, lease);
     this.#emit('obtained', lease);
     // The token was replaced while the answer was under way.
     if (owner.retired) void this.#end(lease, 'token-replaced');
-    else this.#schedule(lease, options);
+    else this.#schedule(lease, options.first ?? true);
     return lease;
   }
 
@@ -83,7 +92,6 @@ export class LeaseRegistry {
   /** Stops renewing and, unless told otherwise, revokes everything that is left. */
   async close({ revoke, signal }: { revoke: boolean; signal?: AbortSignal }): Promise<void> {
     this.#closed = true;
-    for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
     if (!revoke) return;
     const results = await Promise.allSettled([...this.#leases.values()].map((lease) => this.#revoke(lease, signal)));
@@ -98,50 +106,74 @@ export class LeaseRegistry {
     return [...this.#leases.values()].some((lease) => lease.owner === owner);
   }
 
-  #schedule(lease: AnyLease, { first = true, reserveMs = 0 }: LeaseOptions): void {
+  #schedule(lease: AnyLease, first: boolean): void {
     const { clock, random } = this.#options;
-    const { extendedAtMs: issuedAtMs, ownExpiresAtMs: expiresAtMs } = lease;
+    const { extendedAtMs: issuedAtMs, ownExpiresAtMs: expiresAtMs, reserveMs } = lease;
     const atMs = renewalPointMs({ issuedAtMs, expiresAtMs }, { first, reserveMs, random });
-    const act = (): void => {
+    this.#arm(lease, atMs - clock.now(), () => {
       if (!lease.renewable) void this.#end(lease, 'due');
-      else void this.#renew(lease, reserveMs, 0);
-    };
-    this.#arm(lease, atMs - clock.now(), act);
+      else void this.#renew(lease);
+    });
   }
 
+  /** Sets the one timer of a lease. */
   #arm(lease: AnyLease, delayMs: number, act: () => void): void {
-    this.#timers.get(lease)?.cancel();
+    lease.timer?.cancel();
+    lease.timer = undefined;
     if (this.#closed || this.#leases.get(lease.leaseId) !== lease) return;
-    this.#timers.set(lease, this.#options.clock.setTimer(Math.max(0, delayMs), act));
+    lease.timer = this.#timers.setTimer(delayMs, act);
   }
 
-  async #renew(lease: AnyLease, reserveMs: number, attempt: number): Promise<void> {
+  async #renew(lease: AnyLease): Promise<void> {
     const { clock, logger, random, send } = this.#options;
     const askedAtMs = clock.now();
+    const hardMs = this.#hardPointMs(lease);
+    // An answer that does not come must not cost the time to drain. After a suspension it is the answer that decides.
+    if (hardMs > askedAtMs) this.#arm(lease, hardMs - askedAtMs, () => void this.#end(lease, 'overdue'));
     try {
       const { leaseSeconds } = await renewLease(send, lease.leaseId);
       if (lease.ending !== undefined || !this.#leases.has(lease.leaseId)) return;
       const renewedMs = leaseSeconds * 1_000;
+      lease.failedRenewals = 0;
       lease.extendedAtMs = askedAtMs;
       lease.ownExpiresAtMs = askedAtMs + renewedMs;
-      lease.renewalFailed = false;
       this.#emit('renewed', lease);
-      if (extendedFully(renewedMs, lease.lifetimeMs)) this.#schedule(lease, { first: false, reserveMs });
+      if (extendedFully(renewedMs, lease.lifetimeMs)) this.#schedule(lease, false);
       else await this.#end(lease, 'max-ttl');
     } catch (error) {
       if (lease.ending !== undefined || this.#closed) return;
-      lease.renewalFailed = true;
+      lease.failedRenewals += 1;
       this.#emit('renewal-failed', lease);
-      const remainingMs = lease.expiresAtMs - clock.now();
       logger.warn({ leaseId: lease.leaseId, cause: messageOf(error) }, 'renewing a lease failed');
-      if (isVaultError(error) && error.status !== undefined && error.status < 500 && !error.retryable) {
-        await this.#end(lease, 'renewal-refused');
-        return;
-      }
-      if (remainingMs <= 0) return this.#end(lease, 'expired');
-      const delayMs = repeatDelayMs(attempt, { remainingMs, capMs: 10_000, random });
-      this.#arm(lease, delayMs, () => void this.#renew(lease, reserveMs, attempt + 1));
+      const refused = isVaultError(error) && error.status !== undefined && error.status < 500 && !error.retryable;
+      if (refused) return this.#end(lease, 'renewal-refused');
+      const nowMs = clock.now();
+      if (lease.expiresAtMs <= nowMs) return this.#end(lease, 'expired');
+      const leftMs = this.#hardPointMs(lease) - nowMs;
+      if (leftMs <= 0) return this.#end(lease, 'overdue');
+      // The last try is at the hard point itself.
+      const delayMs = Math.min(spreadDelayMs({ remainingMs: leftMs, random }), leftMs);
+      this.#arm(lease, delayMs, () => void this.#renew(lease));
     }
+  }
+
+  #hardPointMs({ extendedAtMs: issuedAtMs, expiresAtMs, reserveMs }: AnyLease): number {
+    return hardPointMs({ issuedAtMs, expiresAtMs }, reserveMs);
+  }
+
+  /** The leases end when they would have; only the clock calls that moment by another name now. */
+  #setBack(byMs: number): void {
+    const owners = new Set<TokenRecord>();
+    for (const lease of this.#leases.values()) {
+      lease.extendedAtMs -= byMs;
+      lease.ownExpiresAtMs -= byMs;
+      owners.add(lease.owner);
+    }
+    for (const owner of owners) {
+      owner.issuedAtMs -= byMs;
+      owner.expiresAtMs -= byMs;
+    }
+    this.#options.logger.warn({ byMs, leases: this.#leases.size }, 'the clock was set back');
   }
 
   async #end(lease: AnyLease, reason: Parameters<AnyLease['end']>[0]): Promise<void> {
@@ -165,8 +197,8 @@ export class LeaseRegistry {
   }
 
   #forget(lease: AnyLease, type: LeaseEvent['type'] = 'gone'): void {
-    this.#timers.get(lease)?.cancel();
-    this.#timers.delete(lease);
+    lease.timer?.cancel();
+    lease.timer = undefined;
     if (!this.#leases.delete(lease.leaseId)) return;
     this.#emit(type, lease);
     this.#waiting = this.#waiting.filter(({ owner, resolve }) => {

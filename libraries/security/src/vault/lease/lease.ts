@@ -19,6 +19,8 @@ export type LeaseEnding =
   | 'due'
   /** A renewal did not extend it to its full duration again: its maximum lifetime is near. */
   | 'max-ttl'
+  /** No renewal succeeded in time: what is left of it is needed to drain what uses it. */
+  | 'overdue'
   /** The server refused to renew it. */
   | 'renewal-refused'
   /** The token that made it is replaced; the lease goes with it. */
@@ -42,6 +44,8 @@ export interface LeaseInfo {
   readonly renewable: boolean;
   readonly tokenGeneration: number;
   readonly state: LeaseState;
+  /** Renewals that failed since the last that succeeded; absent without any. */
+  readonly failedRenewals?: number;
   readonly ending?: LeaseEnding;
 }
 

@@ -1,3 +1,4 @@
+import type { Timer } from '../../common/index.ts';
 import { earlierEndMs } from '../lifetime.ts';
 import type { TokenRecord } from '../token/token-record.ts';
 import type { Lease, LeaseEnding, LeaseInfo, LeaseState } from './lease.ts';
@@ -17,10 +18,15 @@ export class TrackedLease<T> implements Lease<T> {
   /** Its own end, whatever becomes of the token. */
   ownExpiresAtMs: number;
   ending: LeaseEnding | undefined;
-  /** Whether the latest renewal failed. */
-  renewalFailed = false;
+  /** Since the last that succeeded. */
+  failedRenewals = 0;
+  /** What must be left of it when it is replaced, in milliseconds. */
+  readonly reserveMs: number;
+  /** To the next thing that the registry does about it. */
+  timer: Timer | undefined;
   readonly #value: T;
-  readonly #listeners = new Set<EndingListener>();
+  /** Most leases have one user: an array costs less than a set, and none at all before there is one. */
+  #listeners: EndingListener[] | undefined;
   readonly #revoke: (lease: TrackedLease<unknown>) => Promise<void>;
 
   constructor(fields: {
@@ -29,6 +35,7 @@ export class TrackedLease<T> implements Lease<T> {
     issuedAtMs: number;
     lifetimeMs: number;
     renewable: boolean;
+    reserveMs: number;
     owner: TokenRecord;
     revoke: (lease: TrackedLease<unknown>) => Promise<void>;
   }) {
@@ -39,6 +46,7 @@ export class TrackedLease<T> implements Lease<T> {
     this.lifetimeMs = fields.lifetimeMs;
     this.ownExpiresAtMs = fields.issuedAtMs + fields.lifetimeMs;
     this.renewable = fields.renewable;
+    this.reserveMs = fields.reserveMs;
     this.owner = fields.owner;
     this.#revoke = fields.revoke;
   }
@@ -53,21 +61,23 @@ export class TrackedLease<T> implements Lease<T> {
 
   get state(): LeaseState {
     if (this.ending !== undefined) return 'ending';
-    return this.renewalFailed ? 'failing' : 'active';
+    return this.failedRenewals > 0 ? 'failing' : 'active';
   }
 
   onEnding(listener: EndingListener): () => void {
     if (this.ending !== undefined) void listener(this.ending);
-    else this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    else this.#listeners = [...(this.#listeners ?? []), listener];
+    return () => {
+      this.#listeners = this.#listeners?.filter((other) => other !== listener);
+    };
   }
 
   /** Tells everybody once; resolves when they have acted on it. */
   async end(reason: LeaseEnding): Promise<void> {
     if (this.ending !== undefined) return;
     this.ending = reason;
-    const listeners = [...this.#listeners];
-    this.#listeners.clear();
+    const listeners = this.#listeners ?? [];
+    this.#listeners = undefined;
     await Promise.allSettled(listeners.map(async (listener) => listener(reason)));
   }
 
@@ -76,9 +86,17 @@ export class TrackedLease<T> implements Lease<T> {
   }
 
   info(): LeaseInfo {
-    const { leaseId, issuedAtMs, expiresAtMs, renewable, state, ending } = this;
-    const shown = { leaseId, issuedAtMs, expiresAtMs, renewable, tokenGeneration: this.owner.generation, state };
-    return ending === undefined ? shown : { ...shown, ending };
+    const { leaseId, issuedAtMs, expiresAtMs, renewable, state, ending, failedRenewals } = this;
+    return {
+      leaseId,
+      issuedAtMs,
+      expiresAtMs,
+      renewable,
+      tokenGeneration: this.owner.generation,
+      state,
+      ...(failedRenewals > 0 && { failedRenewals }),
+      ...(ending !== undefined && { ending }),
+    };
   }
 
   toJSON(): LeaseInfo {

@@ -19,6 +19,8 @@ export type TokenReplacementReason =
   | 'due'
   /** A renewal did not extend it to its full duration again: its maximum lifetime is near. */
   | 'max-ttl'
+  /** No renewal succeeded in time: what is left of it is needed to hand over what it owns. */
+  | 'overdue'
   /** The server refused to renew it. */
   | 'renewal-refused'
   /** The certificate that it is bound to was replaced. */

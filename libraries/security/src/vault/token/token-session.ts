@@ -1,12 +1,11 @@
-import { type Clock, messageOf, type Random, type Secret, sleep, type Timer } from '../../common/index.ts';
+import { type Clock, messageOf, type Random, type Secret, sleep, type Timer, TimerQueue } from '../../common/index.ts';
 import type { VaultAuth } from '../auth/auth.ts';
 import type { VaultCall } from '../dispatch.ts';
 import type { VaultEnvelope } from '../envelope.ts';
 import { isVaultError, VaultError, type VaultErrorCode } from '../errors.ts';
-import { extendedFully, renewalPointMs } from '../lifetime.ts';
+import { extendedFully, hardPointMs, renewalPointMs } from '../lifetime.ts';
 import type { Logger, VaultMetrics } from '../observe.ts';
-import { repeatDelayMs } from '../retry-delay.ts';
-import { setWallTimer } from '../wall-timer.ts';
+import { repeatDelayMs, spreadDelayMs } from '../retry-delay.ts';
 import { lookupSelf, renewSelf, revokeSelf, type SendWithToken } from './token-calls.ts';
 import { TokenRecord, type TokenReplacementReason } from './token-record.ts';
 
@@ -54,6 +53,7 @@ export class TokenSession {
   readonly #options: TokenSessionOptions;
   readonly #stop = new AbortController();
   #current: TokenRecord | undefined;
+  readonly #timers: TimerQueue;
   #timer: Timer | undefined;
   #firstPoint = true;
   #login: Promise<TokenRecord> | undefined;
@@ -67,6 +67,7 @@ export class TokenSession {
 
   constructor(options: TokenSessionOptions) {
     this.#options = options;
+    this.#timers = new TimerQueue({ clock: options.clock });
   }
 
   get current(): TokenRecord {
@@ -258,7 +259,7 @@ export class TokenSession {
     if (this.#stop.signal.aborted || record.expiresAtMs === Number.POSITIVE_INFINITY) return;
     const atMs = renewalPointMs(record, { first: this.#firstPoint, reserveMs: handOverMs, random });
     this.#firstPoint = false;
-    this.#timer = setWallTimer(clock, atMs, () => void this.#act(record));
+    this.#timer = this.#timers.setTimer(Math.max(0, atMs - clock.now()), () => void this.#act(record));
   }
 
   async #act(record: TokenRecord): Promise<void> {
@@ -266,13 +267,17 @@ export class TokenSession {
     const { clock } = this.#options;
     if (record.expiresAtMs <= clock.now()) return this.#replaceUntilDone(record, 'expired');
     if (!record.renewable) return this.#replaceUntilDone(record, 'due');
-    return this.#renew(record, 0);
+    return this.#renew(record);
   }
 
-  async #renew(record: TokenRecord, attempt: number): Promise<void> {
-    const { clock, metrics, random, logger } = this.#options;
+  async #renew(record: TokenRecord): Promise<void> {
+    const { auth, clock, metrics, random, logger, handOverMs } = this.#options;
     const stop = this.#stop.signal;
     const askedAtMs = clock.now();
+    // A token that nobody can replace is renewed as long as it lives.
+    const hardMs = auth.issues ? hardPointMs(record, handOverMs) : record.expiresAtMs;
+    const giveUp = (): void => void this.#replaceUntilDone(record, 'overdue');
+    if (hardMs > askedAtMs) this.#arm(hardMs - askedAtMs, record, giveUp);
     try {
       const { leaseSeconds, renewable } = await renewSelf(this.#sendWith(record), stop);
       metrics?.tokenRenewal('success');
@@ -290,16 +295,27 @@ export class TokenSession {
       metrics?.tokenRenewal('failure');
       this.#lastError = error;
       logger.warn({ accessor: record.accessor, cause: messageOf(error) }, 'renewing the Vault token failed');
-      const remainingMs = record.expiresAtMs - clock.now();
       if (isVaultError(error) && RENEWAL_REFUSED.has(error.code)) {
         return this.#replaceUntilDone(record, 'renewal-refused');
       }
+      const nowMs = clock.now();
+      const remainingMs = record.expiresAtMs - nowMs;
       if (remainingMs <= 0) return this.#replaceUntilDone(record, 'expired');
-      this.#timer?.cancel();
-      this.#timer = clock.setTimer(repeatDelayMs(attempt, { remainingMs, capMs: 10_000, random }), () => {
-        if (record === this.#current) void this.#renew(record, attempt + 1);
-      });
+      if (hardMs <= nowMs) return this.#replaceUntilDone(record, 'overdue');
+      // The last try is at the hard point itself.
+      const leftMs = hardMs - nowMs;
+      const delayMs = Math.min(spreadDelayMs({ remainingMs: leftMs, random }), leftMs);
+      this.#arm(delayMs, record, () => void this.#renew(record));
     }
+  }
+
+  /** Sets the one timer, for as long as `record` is the token in use. */
+  #arm(delayMs: number, record: TokenRecord, act: () => void): void {
+    this.#timer?.cancel();
+    if (this.#stop.signal.aborted) return;
+    this.#timer = this.#timers.setTimer(delayMs, () => {
+      if (record === this.#current) act();
+    });
   }
 
   async #replaceUntilDone(record: TokenRecord, reason: TokenReplacementReason): Promise<void> {
@@ -327,7 +343,7 @@ export class TokenSession {
   #logInLater(record: TokenRecord, reason: TokenReplacementReason): void {
     const { clock } = this.#options;
     this.#timer?.cancel();
-    this.#timer = clock.setTimer(Math.max(0, this.#nextLoginAtMs - clock.monotonicMs()), () => {
+    this.#timer = this.#timers.setTimer(Math.max(0, this.#nextLoginAtMs - clock.monotonicMs()), () => {
       if (record === this.#current) void this.#replaceUntilDone(record, reason);
     });
   }
