@@ -1,4 +1,5 @@
 import { installGoPeer } from './go-peer/install.ts';
+import { installKafka, installPlatformaticKafka, KAFKA_VERSION } from './kafka/install.ts';
 import { installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
 import { installRedis, REDIS_VERSION } from './redis/install.ts';
 import { installSpire, SPIRE_VERSION } from './spire/install.ts';
@@ -35,6 +36,14 @@ export const COMPONENTS: readonly Component[] = [
     install: async (log) => ({
       REDIS_BINARY: process.env.REDIS_BINARY ?? (await installRedis({ log })),
       BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })),
+    }),
+  },
+  {
+    name: 'kafka',
+    version: KAFKA_VERSION,
+    install: async (log) => ({
+      KAFKA_JARS: process.env.KAFKA_JARS ?? (await installKafka({ log })),
+      PLATFORMATIC_KAFKA: process.env.PLATFORMATIC_KAFKA ?? (await installPlatformaticKafka({ log })),
     }),
   },
 ];

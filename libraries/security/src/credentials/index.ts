@@ -16,3 +16,4 @@ export { type KvSecretOptions, kvSecret } from './kv-secret.ts';
 export type { ResourceHold } from './resource-generation.ts';
 export { RotatingCredential, type RotatingCredentialOptions } from './rotating-credential.ts';
 export { type ResourceFactory, RotatingResource, type RotatingResourceOptions } from './rotating-resource.ts';
+export type { UserAdmin } from './user-admin.ts';
