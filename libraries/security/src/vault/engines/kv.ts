@@ -28,6 +28,11 @@ export interface KvEngine {
   write(path: string, data: object, options?: WithSignal & { cas?: number }): Promise<{ version: number }>;
   metadata(path: string, options?: WithSignal): Promise<KvMetadata>;
   writeMetadata(path: string, metadata: { customMetadata: Record<string, string> } & WithSignal): Promise<void>;
+  /** Changes the named fields and leaves those of others; null removes one. Needs the capability `patch`. */
+  patchMetadata(
+    path: string,
+    metadata: { customMetadata: Readonly<Record<string, string | null>> } & WithSignal,
+  ): Promise<void>;
   /** Deletes the newest version; it can be undeleted. */
   delete(path: string, options?: WithSignal): Promise<void>;
   /** Removes every version and the metadata for good. */
@@ -108,6 +113,12 @@ export function kvEngine({ call }: EngineContext, mount: string): KvEngine {
       const body = { custom_metadata: customMetadata };
       const at = `${mount}/metadata/${path}`;
       await call({ method: 'POST', path: at, body, operation: 'kv.write-metadata', safe: true, signal });
+    },
+
+    async patchMetadata(path, { customMetadata, signal }) {
+      const body = { custom_metadata: customMetadata };
+      const at = `${mount}/metadata/${path}`;
+      await call({ method: 'PATCH', path: at, body, operation: 'kv.patch-metadata', safe: true, signal });
     },
 
     async delete(path, { signal } = {}) {
