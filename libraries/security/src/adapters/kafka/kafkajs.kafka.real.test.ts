@@ -7,11 +7,11 @@ import { type KafkaLogin, rotatingAdmin, rotatingConsumer, rotatingProducer } fr
 import { GROUP_PREFIX, KafkaStage } from './testing/kafka-stage.ts';
 
 const PRODUCERS = 20;
-const ROTATIONS = Number(process.env.ROT ?? 20);
+const ROTATIONS = 20;
 /** Shorter than the tests, so that every connection that lives on has authenticated again. */
 const MAX_REAUTH_MS = 8_000;
 const NO_RETRY = { retry: { retries: 0 } };
-const LIMIT = 400_000;
+const LIMIT = 600_000;
 
 const produce = { createPartitioner: Partitioners.DefaultPartitioner };
 
@@ -90,7 +90,6 @@ test('20 rotations under load: no failed send, no lost message, no login left', 
 
   const duplicates = [...received.values()].reduce((sum, count) => sum + count - 1, 0);
   console.info(`${acknowledged.size} sent, ${failures.length} failed, 0 lost, ${duplicates} came again`);
-  console.info(outcomes.map(o=>[o.publishedAtMs-o.startedAtMs, o.drainedAtMs-o.publishedAtMs].join('+')).join(' '));
   expect(failures).toEqual([]);
   expect(acknowledged.size).toBeGreaterThan(ROTATIONS * PRODUCERS);
   expect(outcomes.map(({ ok, error, terminated }) => [ok, error, terminated])).toEqual(

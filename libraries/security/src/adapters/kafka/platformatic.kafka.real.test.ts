@@ -38,7 +38,7 @@ interface Package {
 const ROTATIONS = 20;
 const PRODUCERS = 20;
 const MAX_REAUTH_MS = 8_000;
-const LIMIT = 400_000;
+const LIMIT = 600_000;
 
 let stage: KafkaStage;
 let kafka: Package;
