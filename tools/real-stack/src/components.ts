@@ -1,5 +1,6 @@
 import { FERRETDB_VERSION, installFerretDb } from './ferretdb/install.ts';
 import { installGoPeer } from './go-peer/install.ts';
+import { installKafka, installPlatformaticKafka, KAFKA_VERSION } from './kafka/install.ts';
 import { installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
 import { installRedis, REDIS_VERSION } from './redis/install.ts';
 import { installSpire, SPIRE_VERSION } from './spire/install.ts';
@@ -44,6 +45,14 @@ export const COMPONENTS: readonly Component[] = [
     aliases: ['mongodb'],
     version: FERRETDB_VERSION,
     install: async (log) => ({ FERRETDB_BINARY: process.env.FERRETDB_BINARY ?? (await installFerretDb({ log })) }),
+  },
+  {
+    name: 'kafka',
+    version: KAFKA_VERSION,
+    install: async (log) => ({
+      KAFKA_JARS: process.env.KAFKA_JARS ?? (await installKafka({ log })),
+      PLATFORMATIC_KAFKA: process.env.PLATFORMATIC_KAFKA ?? (await installPlatformaticKafka({ log })),
+    }),
   },
 ];
 

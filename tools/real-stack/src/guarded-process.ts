@@ -12,6 +12,8 @@ export interface GuardedProcessOptions {
   /** Deleted when the process has ended. */
   readonly removeFolder?: string;
   readonly log?: (line: string) => void;
+  /** What asks it to end, and what makes it after 10 s. Default INT and QUIT. */
+  readonly stopSignals?: readonly [string, string];
 }
 
 const KEPT_LINES = 200;
@@ -27,10 +29,10 @@ export class GuardedProcess {
   #ended = false;
 
   constructor(options: GuardedProcessOptions) {
-    const { name, program, args, env, removeFolder, log } = options;
+    const { name, program, args, env, removeFolder, log, stopSignals } = options;
     this.name = name;
     const user = { name: 'self', uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, switches: false };
-    this.#guard = spawnGuarded({ program, args, user, removeFolder, env });
+    this.#guard = spawnGuarded({ program, args, user, removeFolder, env, stopSignals });
     this.pid = this.#guard.pid;
     if (this.#guard.stderr !== null) {
       createInterface({ input: this.#guard.stderr }).on('line', (line) => {

@@ -10,6 +10,14 @@ export {
   startGoPeer,
 } from './go-peer/go-peer.ts';
 export { installGoPeer } from './go-peer/install.ts';
+export {
+  installKafka,
+  installPlatformaticKafka,
+  KAFKA_VERSION,
+  type KafkaInstallOptions,
+  PLATFORMATIC_KAFKA_VERSION,
+} from './kafka/install.ts';
+export { type KafkaServer, type StartKafkaOptions, startKafka } from './kafka/start.ts';
 export { type InstallOptions, installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
 export { type OpenBaoServer, type StartOpenBaoOptions, startOpenBao } from './open-bao/start.ts';
 export { RealStackError, type RealStackErrorCode } from './real-stack-error.ts';

@@ -3,6 +3,9 @@ import { NeuralHiveError } from '@neural-hive/security/common';
 export type RealStackErrorCode =
   | 'python_missing'
   | 'go_missing'
+  | 'java_missing'
+  | 'maven_missing'
+  | 'npm_missing'
   | 'install_failed'
   | 'start_failed'
   | 'command_failed'

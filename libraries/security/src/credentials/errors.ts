@@ -14,3 +14,14 @@ export type CredentialErrorCode =
 
 /** A credential, or something that used it, failed. Never holds the credential. */
 export class CredentialError extends NeuralHiveError<CredentialErrorCode> {}
+
+export type KvUserErrorCode =
+  /** Nobody reports what it uses and nobody was named, so there is nothing to wait for before a login is deleted. */
+  | 'no-consumers'
+  /** Somebody else wrote the entry meanwhile; nothing was changed. */
+  | 'changed-meanwhile'
+  /** The entry holds no username. */
+  | 'bad-entry';
+
+/** Replacing a user whose password is kept in KV failed. The next run repairs what is left half done. */
+export class KvUserError extends NeuralHiveError<KvUserErrorCode> {}

@@ -97,6 +97,21 @@ export function kvBackend(parts: Parts, saved: unknown): Backend {
     });
     return {};
   };
+  const patchMetadata = (call: Call): Answer => {
+    const secret = current(call);
+    const change = call.fields.record('custom_metadata') ?? {};
+    if (Object.values(change).some((value) => value !== null && typeof value !== 'string')) {
+      throw invalid('error converting input for field "custom_metadata": expected texts');
+    }
+    secrets.set(pathOf(call), {
+      ...secret,
+      ...readSettings(call.fields, secret),
+      customMetadata: mergePatch(secret.customMetadata ?? {}, change) as Record<string, string>,
+      metadataVersion: secret.metadataVersion + 1,
+      updatedAtMs: now(),
+    });
+    return {};
+  };
   const list = (call: Call): Answer => {
     const keys = childrenOf(secrets.keys(), call.params.path ?? '');
     if (keys.length === 0) throw notFound();
@@ -144,6 +159,7 @@ export function kvBackend(parts: Parts, saved: unknown): Backend {
       exists: ({ params }) => secrets.has(params.path ?? ''),
       read: (call) => ({ data: describeSecret(current(call)) }),
       write: writeMetadata,
+      patch: patchMetadata,
       delete: (call) => {
         secrets.delete(pathOf(call));
         return {};

@@ -65,6 +65,17 @@ test('a merge patch changes what it names and nothing else', async () => {
   expect((await vault.root('PATCH', 'secret/data/none', { data: {} })).status).toBe(404);
 });
 
+test('a merge patch of metadata keeps what others have written there', async () => {
+  await write('shared', {});
+  await vault.must('POST', 'secret/metadata/shared', { custom_metadata: { a: '1', b: '2' }, max_versions: 3 });
+  await vault.must('PATCH', 'secret/metadata/shared', { custom_metadata: { b: null, c: '3' } });
+  const { data } = await vault.root('GET', 'secret/metadata/shared');
+  expect(data).toMatchObject({ custom_metadata: { a: '1', c: '3' }, max_versions: 3, current_version: 1 });
+  expect(data.custom_metadata).not.toHaveProperty('b');
+  expect((await vault.root('PATCH', 'secret/metadata/shared', { custom_metadata: { a: 1 } })).status).toBe(400);
+  expect((await vault.root('PATCH', 'secret/metadata/none', { custom_metadata: {} })).status).toBe(404);
+});
+
 test('a list shows names and folders of one level', async () => {
   for (const path of ['tree/a', 'tree/b/c', 'tree/b/d']) await write(path, {});
   expect((await vault.root('LIST', 'secret/metadata/tree')).data.keys).toEqual(['a', 'b/']);
