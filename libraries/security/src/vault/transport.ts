@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { buildConnector, Pool } from 'undici';
 import { type Clock, messageOf } from '../common/index.ts';
 import type { ClientCertificate, ClientIdentity } from './client-certificate.ts';
+import { Exchange } from './exchange.ts';
 import { failureOfTransport, vaultFailure } from './failure.ts';
 
 /** PEM text, or a file that is read anew for each new connection, so that a changed CA needs no restart. */
@@ -76,51 +77,27 @@ export class Transport {
   async exchange(request: WireRequest): Promise<WireResponse> {
     const { attempted, signal } = request;
     signal?.throwIfAborted();
-    const { clock, requestTimeoutMs } = this.#options;
-    const limit = new AbortController();
-    const onAbort = (): void => limit.abort();
-    let timedOut = false;
+    const { clock, maxResponseBytes, requestTimeoutMs } = this.#options;
+    const exchange = new Exchange(maxResponseBytes, () =>
+      vaultFailure('response-too-large', attempted, `over ${maxResponseBytes} bytes`),
+    );
+    const onAbort = (): void => exchange.abort(signal?.reason);
     const timer = clock.setTimer(requestTimeoutMs, () => {
-      timedOut = true;
-      limit.abort();
+      const rule = `no complete answer within ${requestTimeoutMs} ms`;
+      exchange.abort(vaultFailure('timeout', attempted, rule, { phase: 'request' }));
     });
-    // Combined by hand: what `AbortSignal.any` makes stays attached to a signal that lives as long as the process.
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const response = await this.#pool.request({
-        method: request.method,
-        path: request.path,
-        headers: request.headers,
-        body: request.body ?? null,
-        signal: limit.signal,
-      });
-      const body = await this.#readBody(response.body, attempted);
-      return { status: response.statusCode, headers: response.headers, body };
+      const { method, path, headers, body = null } = request;
+      this.#pool.dispatch({ method, path, headers, body }, exchange);
+      return await exchange.answer;
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
-      if (timedOut) {
-        const rule = `no complete answer within ${requestTimeoutMs} ms`;
-        throw vaultFailure('timeout', attempted, rule, { phase: 'request' });
-      }
       throw failureOfTransport(error, attempted);
     } finally {
       timer.cancel();
       signal?.removeEventListener('abort', onAbort);
     }
-  }
-
-  async #readBody(body: AsyncIterable<Buffer> & { destroy(): unknown }, attempted: string): Promise<string> {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of body) {
-      bytes += chunk.length;
-      if (bytes > this.#options.maxResponseBytes) {
-        body.destroy();
-        throw vaultFailure('response-too-large', attempted, `over ${this.#options.maxResponseBytes} bytes`);
-      }
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString('utf8');
   }
 
   async destroy(): Promise<void> {
