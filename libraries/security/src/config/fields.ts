@@ -1,5 +1,6 @@
+import type { z } from 'zod';
 import { messageOf, Secret } from '../common/index.ts';
-import { ConfigError, field } from './environment.ts';
+import { ConfigError, type Environment, field, readConfig } from './environment.ts';
 
 /** Text that nothing prints. */
 export const secret = () =>
@@ -30,4 +31,21 @@ export function collect<T>(read: () => T, problems: string[]): T | undefined {
     problems.push(...error.problems);
     return undefined;
   }
+}
+
+/**
+ * What the environment says, once no variable is at fault by itself and none contradicts another.
+ * @throws ConfigError with every problem of both kinds at once
+ */
+export function readConsistent<Schema extends z.ZodType>(
+  schema: Schema,
+  env: Environment,
+  contradictions: (env: Environment) => Iterable<string>,
+): z.output<Schema> {
+  const problems: string[] = [];
+  const read = collect(() => readConfig(schema, env), problems);
+  // Judged on what was written, so that one wrong variable does not hide what is wrong between others.
+  problems.push(...contradictions(env));
+  if (read === undefined || problems.length > 0) throw new ConfigError(problems);
+  return read;
 }

@@ -8,8 +8,8 @@ import {
   SpiffeId,
   TrustDomain,
 } from '../spiffe/index.ts';
-import { ConfigError, type Environment, field, readConfig } from './environment.ts';
-import { checked, collect, path, secret } from './fields.ts';
+import { type Environment, field } from './environment.ts';
+import { checked, path, readConsistent, secret } from './fields.ts';
 
 /** What `SpiffeConfig.fromEnv` reads. Nothing here switches a check of a peer off. */
 export interface SpiffeConfig {
@@ -114,12 +114,7 @@ export const SpiffeConfig = {
    * @throws ConfigError with every problem at once
    */
   fromEnv(env: Environment = process.env): SpiffeConfig {
-    const problems: string[] = [];
-    const read = collect(() => readConfig(schema, env), problems);
-    // Judged on what was written, so that one wrong variable does not hide what is wrong between others.
-    problems.push(...contradictions(env));
-    if (read === undefined || problems.length > 0) throw new ConfigError(problems);
-    return resolve(read);
+    return resolve(readConsistent(schema, env, contradictions));
   },
 };
 

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { isNonProduction, type Secret } from '../common/index.ts';
 import { parseAddress } from '../vault/address.ts';
 import type { CaSource } from '../vault/index.ts';
-import { ConfigError, type Environment, field, readConfig } from './environment.ts';
-import { checked, collect, path, secret } from './fields.ts';
+import { type Environment, field } from './environment.ts';
+import { checked, path, readConsistent, secret } from './fields.ts';
 
 /** How the client logs in. */
 export type VaultLogin =
@@ -146,12 +146,7 @@ export const VaultConfig = {
    * @throws ConfigError with every problem at once
    */
   fromEnv(env: Environment = process.env): VaultConfig {
-    const problems: string[] = [];
-    const read = collect(() => readConfig(schema, env), problems);
-    // Judged on what was written, so that one wrong variable does not hide what is wrong between others.
-    problems.push(...contradictions(env));
-    if (read === undefined || problems.length > 0) throw new ConfigError(problems);
-    return resolve(read);
+    return resolve(readConsistent(schema, env, contradictions));
   },
 };
 
