@@ -45,7 +45,7 @@ function ownFolder(name: string, access: 'private' | 'crossed' = 'crossed'): str
 
 beforeAll(async () => {
   const projects = ['service-registry', 'worker-agents'].map((name) => join(repository, 'services', name));
-  execFileSync(process.execPath, [join(typescriptFolder(), 'bin', 'tsc'), '-b', ...projects]);
+  execFileSync(process.execPath, [join(repository, 'tools/build.mjs'), ...projects]);
   base = openFolder('service');
   const sockets = ownFolder('id', 'private');
   const own = separated ? { uid: WORKER_UID, gid: WORKER_UID } : {};
