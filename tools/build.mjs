@@ -39,7 +39,9 @@ async function bundle() {
     join(library, entry['@neural-hive/source']),
   ]);
   // Of protobuf the library needs two classes; importing them from the package loads all of it.
-  const packages = Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== '@bufbuild/protobuf');
+  const packages = Object.keys({ ...dependencies, ...peerDependencies }).filter(
+    (name) => name !== '@bufbuild/protobuf',
+  );
   const bundled = await rolldown({
     input: Object.fromEntries(input),
     external: [/^node:/, ...packages.map((name) => new RegExp(`^${name}(/|$)`))],
