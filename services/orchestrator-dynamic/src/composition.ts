@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { AUDIENCES, DATABASE_ROLES, KV_PATHS, SPIFFE_IDS } from '@neural-hive/contracts';
-import { databaseCredentials, kvSecret, RotatingCredential } from '@neural-hive/security/credentials';
+import { databaseCredentials, kvSecret, parseLogin, RotatingCredential } from '@neural-hive/security/credentials';
 import { jwtSvidInterceptor, spiffeChannelCredentials } from '@neural-hive/security/grpc';
 import { httpsServer } from '@neural-hive/security/http';
 import { type RotatingPool, rotatingListener, rotatingPool } from '@neural-hive/security/pg';
@@ -25,7 +25,7 @@ import { AnnouncementEcho, ECHO_CHANNEL } from './adapters/postgres/announcement
 import { PlanEngine } from './adapters/postgres/plan-engine.ts';
 import { orchestratorMetrics } from './adapters/prometheus/orchestrator-metrics.ts';
 import { RegistryAdmission } from './adapters/registry/registry-admission.ts';
-import { OrchestratorVaultClient, parseLogin } from './adapters/vault/orchestrator-vault-client.ts';
+import { OrchestratorVaultClient } from './adapters/vault/orchestrator-vault-client.ts';
 import { openApiServer } from './api/api-server.ts';
 import type { OrchestratorConfig } from './config.ts';
 import { DEFAULT_POLICY } from './domain/index.ts';

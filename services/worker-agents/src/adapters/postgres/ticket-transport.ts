@@ -5,12 +5,12 @@ import {
   type CredentialMetrics,
   databaseCredentials,
   kvSecret,
+  parseLogin,
   RotatingCredential,
 } from '@neural-hive/security/credentials';
 import { rotatingListener, rotatingPool } from '@neural-hive/security/pg';
 import type { Logger, VaultClient } from '@neural-hive/security/vault';
 import { type BoardEntry, type ResourceStack, rotatingEntry } from '@neural-hive/service-runtime';
-import { parseLogin } from '../vault/worker-vault-client.ts';
 import { PostgresTicketSource, TICKET_CHANNELS } from './ticket-source.ts';
 
 export interface TicketTransportOptions {
