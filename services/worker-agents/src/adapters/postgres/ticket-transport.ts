@@ -7,6 +7,7 @@ import {
   kvSecret,
   parseLogin,
   RotatingCredential,
+  type StoredLogin,
 } from '@neural-hive/security/credentials';
 import { rotatingListener, rotatingPool } from '@neural-hive/security/pg';
 import type { Logger, VaultClient } from '@neural-hive/security/vault';
@@ -32,7 +33,7 @@ export interface TicketTransport {
   /** The logins, for the board of credentials. */
   readonly entries: readonly BoardEntry[];
   /** Both logins are replaced now. */
-  readonly credentials: readonly { rotate(reason: 'forced'): Promise<unknown> }[];
+  readonly credentials: readonly RotatingCredential<StoredLogin>[];
 }
 
 /** Also shows that the login may call the functions of the transport. */
