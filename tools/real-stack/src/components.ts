@@ -4,6 +4,7 @@ import { installKafka, installPlatformaticKafka, KAFKA_VERSION } from './kafka/i
 import { installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
 import { installRedis, REDIS_VERSION } from './redis/install.ts';
 import { installSpire, SPIRE_VERSION } from './spire/install.ts';
+import { installTemporal, installTemporalSdk, TEMPORAL_VERSION } from './temporal/install.ts';
 
 /** A real server that tests can be run against. */
 export interface Component {
@@ -52,6 +53,16 @@ export const COMPONENTS: readonly Component[] = [
     install: async (log) => ({
       KAFKA_JARS: process.env.KAFKA_JARS ?? (await installKafka({ log })),
       PLATFORMATIC_KAFKA: process.env.PLATFORMATIC_KAFKA ?? (await installPlatformaticKafka({ log })),
+    }),
+  },
+  {
+    name: 'temporal',
+    version: TEMPORAL_VERSION,
+    // Its server takes its login from a static role of OpenBao.
+    install: async (log) => ({
+      TEMPORAL_BINARIES: process.env.TEMPORAL_BINARIES ?? (await installTemporal({ log })),
+      TEMPORAL_SDK: process.env.TEMPORAL_SDK ?? (await installTemporalSdk({ log })),
+      BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })),
     }),
   },
 ];

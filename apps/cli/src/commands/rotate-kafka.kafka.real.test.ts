@@ -8,7 +8,7 @@ import { tokenAuth, VaultClient } from '@neural-hive/security/vault';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EXIT, Failure } from '../failure.ts';
 import type { Output } from '../output.ts';
-import { type RotateKafkaOptions, rotateKafka } from './rotate.ts';
+import { type RotateKafkaOptions, rotateKafka } from './rotate-kafka.ts';
 
 let folder: string;
 let kafka: KafkaServer;
