@@ -101,7 +101,7 @@ function valueArguments({ valueFiles = [], values }: RenderOptions): string[] {
 
 /** The objects of a stream of YAML documents. A key given twice is an error, as it is to a strict server. */
 export function parseManifests(text: string): Manifests {
-  const documents = parseAllDocuments(text, { uniqueKeys: true });
+  const documents = parseAllDocuments(text, { uniqueKeys: true, version: '1.1' });
   const parsed = Array.isArray(documents) ? documents : [];
   const broken = parsed.find(({ errors }) => errors.length > 0);
   if (broken !== undefined) throw new InfraError('not_yaml', `rendered YAML: ${broken.errors[0]?.message}`);
