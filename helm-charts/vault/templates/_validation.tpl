@@ -8,13 +8,13 @@
 
 {{- define "vault.problems.server" -}}
 {{- $problems := list -}}
-{{- $production := eq .Values.profile "production" -}}
+{{- $production := eq .Values.profile "prod" -}}
 {{- $replicas := int .Values.server.replicas -}}
 {{- if and $production (lt $replicas 3) -}}
-{{- $problems = append $problems (printf "server.replicas is %d: production needs 3 or more, since one alone is lost with its node; or set profile=development" $replicas) -}}
+{{- $problems = append $problems (printf "server.replicas is %d: production needs 3 or more, since one alone is lost with its node; or set profile=dev" $replicas) -}}
 {{- end -}}
 {{- if and $production (not .Values.tls.enabled) -}}
-{{- $problems = append $problems "tls.enabled is false: production serves TLS; set it to true, or profile=development" -}}
+{{- $problems = append $problems "tls.enabled is false: production serves TLS; set it to true, or profile=dev" -}}
 {{- end -}}
 {{- if and $production (not (or .Values.audit.file.enabled .Values.audit.stdout.enabled)) -}}
 {{- $problems = append $problems "audit.file.enabled and audit.stdout.enabled are false: production keeps an audit log; turn on at least one" -}}
@@ -39,7 +39,7 @@
 
 {{- define "vault.problems.aws" -}}
 {{- $problems := list -}}
-{{- $production := eq .Values.profile "production" -}}
+{{- $production := eq .Values.profile "prod" -}}
 {{- $key := .Values.seal.awskms.kmsKeyId -}}
 {{- if eq .Values.seal.type "awskms" -}}
 {{- if not .Values.aws.region -}}
@@ -58,7 +58,7 @@
 {{- $problems = append $problems (printf "seal.awskms.kmsKeyId is set with seal.type=%s: set seal.type=awskms or leave the key out" .Values.seal.type) -}}
 {{- end -}}
 {{- if $production -}}
-{{- $problems = append $problems (printf "seal.type is %s: production unseals by itself after a restart; set awskms, or profile=development" .Values.seal.type) -}}
+{{- $problems = append $problems (printf "seal.type is %s: production unseals by itself after a restart; set awskms, or profile=dev" .Values.seal.type) -}}
 {{- end -}}
 {{- if .Values.init.enabled -}}
 {{- $problems = append $problems "init.enabled is true with seal.type=shamir: the unseal keys would have to stay in the cluster; set init.enabled=false and initialise by hand" -}}

@@ -31,10 +31,12 @@
 {{- $settings | toPrettyJson -}}
 {{- end -}}
 
-{{/* A Job cannot be changed: whatever it reads is in its name, so a change makes a new one. */}}
-{{- define "vault.jobChecksum" -}}
-{{- $image := include "vault.operationsImage" . -}}
-{{- list (include "vault.settings" .) $image .Values.bootstrap .Values.init .Values.operations .Values.aws .Values.tls.secretName | toJson | sha256sum | trunc 10 -}}
+{{/* A Job cannot be changed: what it runs is in its name, so a change makes a new one. Arguments: root and component. */}}
+{{- define "vault.jobName" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+{{- $template := include (printf "vault.%sTemplate" $component) $root -}}
+{{- printf "%s-%s-%s" (include "vault.fullname" $root) $component ($template | sha256sum | trunc 10) -}}
 {{- end -}}
 
 {{/* The token with which a Job logs in; its audience is the one the role in Vault is bound to. */}}
