@@ -59,7 +59,7 @@ spec:
   serviceAccountName: {{ include "spire.entries" . }}
   automountServiceAccountToken: true
   restartPolicy: OnFailure
-  {{- include "spire.pullSecrets" . | nindent 2 }}
+  {{- with include "spire.pullSecrets" . | trim }}{{ nindent 2 . }}{{ end }}
   securityContext: {{- include "spire.restrictedPod" . | nindent 4 }}
   initContainers:
     - name: wait-for-server
@@ -82,14 +82,14 @@ spec:
     {{- $list := include "spire.entryList" . | fromJsonArray }}
     {{- range $index, $entry := $list }}
     # With `-output json` an entry that exists already is no error. `update` says whether it is there and as wanted.
-    - {{- include "spire.entryContainer" (list $ (printf "create-%s" $entry.name) (concat (list "create" "-output" "json") $entry.arguments)) | nindent 6 }}
+    - {{ include "spire.entryContainer" (list $ (printf "create-%s" $entry.name) (concat (list "create" "-output" "json") $entry.arguments)) | nindent 6 | trim }}
     {{- if lt (add1 $index) (len $list) }}
-    - {{- include "spire.entryContainer" (list $ (printf "update-%s" $entry.name) (concat (list "update") $entry.arguments)) | nindent 6 }}
+    - {{ include "spire.entryContainer" (list $ (printf "update-%s" $entry.name) (concat (list "update") $entry.arguments)) | nindent 6 | trim }}
     {{- end }}
     {{- end }}
   containers:
     {{- $entry := last $list }}
-    - {{- include "spire.entryContainer" (list $ (printf "update-%s" $entry.name) (concat (list "update") $entry.arguments)) | nindent 6 }}
+    - {{ include "spire.entryContainer" (list $ (printf "update-%s" $entry.name) (concat (list "update") $entry.arguments)) | nindent 6 | trim }}
   volumes:
     - name: cache
       emptyDir: {}

@@ -20,7 +20,7 @@ podSelector:
 {{- if .Values.agent.hostNetwork }}
 {{- include "spire.cidrs" .Values.networkPolicy.nodeCidrs }}
 {{- else }}
-- {{- include "spire.peer" (list . "agent" (include "spire.agentNamespace" .)) | nindent 2 }}
+- {{ include "spire.peer" (list . "agent" (include "spire.agentNamespace" .)) | nindent 2 | trim }}
 {{- end }}
 {{- end }}
 
@@ -39,7 +39,7 @@ podSelector:
 {{- end }}
 
 {{- define "spire.apiServerEgress" -}}
-- to: {{- include "spire.cidrs" .Values.networkPolicy.apiServer.cidrs | nindent 4 }}
+- to: {{- include "spire.cidrs" .Values.networkPolicy.apiServer.cidrs | trim | nindent 4 }}
   ports:
     {{- range .Values.networkPolicy.apiServer.ports }}
     - {protocol: TCP, port: {{ . }}}
