@@ -30,7 +30,16 @@ export function assertRestricted(template: unknown): void {
   const containers = [...listAt(template, 'spec.initContainers'), ...listAt(template, 'spec.containers')];
   ok(containers.length > 0, 'no container');
   for (const container of containers) assertRestrictedContainer(container);
-  const allowed = ['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret'];
+  const allowed = [
+    'configMap',
+    'csi',
+    'downwardAPI',
+    'emptyDir',
+    'ephemeral',
+    'persistentVolumeClaim',
+    'projected',
+    'secret',
+  ];
   for (const volume of listAt(template, 'spec.volumes')) {
     const kinds = Object.keys(volume as object).filter((key) => key !== 'name');
     for (const kind of kinds) ok(allowed.includes(kind), `volume ${String(at(volume, 'name'))} is a ${kind}`);
@@ -48,11 +57,16 @@ function assertRestrictedContainer(container: unknown): void {
 
 /** Every object that makes pods. */
 export function workloads(manifests: Manifests): readonly Manifest[] {
-  return manifests.all.filter(({ kind }) => ['StatefulSet', 'DaemonSet', 'Deployment', 'Job', 'CronJob'].includes(kind));
+  return manifests.all.filter(({ kind }) =>
+    ['StatefulSet', 'DaemonSet', 'Deployment', 'Job', 'CronJob'].includes(kind),
+  );
 }
 
 /** Whether all labels of the selector are on the pods of the workload. */
 export function selects(selector: unknown, workload: Manifest): boolean {
   const wanted = Object.entries((selector ?? {}) as Record<string, string>);
-  return wanted.length > 0 && wanted.every(([key, value]) => at(workload, ['spec', 'template', 'metadata', 'labels', key]) === value);
+  return (
+    wanted.length > 0 &&
+    wanted.every(([key, value]) => at(workload, ['spec', 'template', 'metadata', 'labels', key]) === value)
+  );
 }

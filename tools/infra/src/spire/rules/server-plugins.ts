@@ -6,13 +6,14 @@ import type { Rule } from '../../rule.ts';
 import { configuration, configurationText, reconfigured } from '../configuration.ts';
 import { AGENT_NAMESPACE, NAMESPACE } from '../renderings.ts';
 import { secondsOf } from '../seconds.ts';
-import { mountAt, POD, volumeAt } from './pods.ts';
+import { POD, volumeAt } from './pods.ts';
 
 const SERVER = ['StatefulSet', 'spire-server'] as const;
 const CONTAINER = `${POD}.containers.name=spire-server`;
 const CLUSTER_ROLE = 'spire-spire-server';
 
-const plugin = (manifests: Manifests, path: string): unknown => at(configuration(manifests, 'spire-server'), `plugins.${path}.plugin_data`);
+const plugin = (manifests: Manifests, path: string): unknown =>
+  at(configuration(manifests, 'spire-server'), `plugins.${path}.plugin_data`);
 
 /** The service account that the subjects of a binding name. */
 function isBoundTo(binding: Manifest, name: string, namespace: string): void {
@@ -34,10 +35,19 @@ export const PLUGIN_RULES: readonly Rule[] = [
       match(connection, /(^| )sslmode=verify-full( |$)/);
       const root = / sslrootcert=(\S+)/.exec(connection)?.[1] ?? '';
       const secret = at(volumeAt(manifests.get(...SERVER), root), 'secret');
-      ok(listAt(secret, 'items').some((item) => root.endsWith(`/${String(at(item, 'path'))}`)), 'sslrootcert is not mounted');
+      ok(
+        listAt(secret, 'items').some((item) => root.endsWith(`/${String(at(item, 'path'))}`)),
+        'sslrootcert is not mounted',
+      );
       doesNotMatch(configurationText(manifests, 'spire-server'), /password|(^|[ "])user=/i);
-      for (const [name, key] of [['PGUSER', 'username'], ['PGPASSWORD', 'password']] as const) {
-        deepEqual(manifests.at(...SERVER, `${CONTAINER}.env.name=${name}.valueFrom.secretKeyRef`), { name: 'spire-database', key });
+      for (const [name, key] of [
+        ['PGUSER', 'username'],
+        ['PGPASSWORD', 'password'],
+      ] as const) {
+        deepEqual(manifests.at(...SERVER, `${CONTAINER}.env.name=${name}.valueFrom.secretKeyRef`), {
+          name: 'spire-database',
+          key,
+        });
       }
       const open = Number(at(sql, 'max_open_conns')) * Number(manifests.at(...SERVER, 'spec.replicas'));
       ok(open > 0 && open < 200, `${open} connections`);
@@ -67,7 +77,10 @@ export const PLUGIN_RULES: readonly Rule[] = [
       ok(listAt(container, 'args').includes('-expandEnv'), '-expandEnv');
       equal(at(container, 'env.name=POD_NAME.valueFrom.fieldRef.fieldPath'), 'metadata.name');
       const account = manifests.get('ServiceAccount', String(manifests.at(...SERVER, `${POD}.serviceAccountName`)));
-      match(String(at(account, under('metadata.annotations', 'eks.amazonaws.com/role-arn'))), /^arn:aws:iam::\d{12}:role\//);
+      match(
+        String(at(account, under('metadata.annotations', 'eks.amazonaws.com/role-arn'))),
+        /^arn:aws:iam::\d{12}:role\//,
+      );
       doesNotMatch(configurationText(manifests, 'spire-server'), /access_key/);
     },
     mutations: [
@@ -90,7 +103,10 @@ export const PLUGIN_RULES: readonly Rule[] = [
       const daemon = manifests.get('DaemonSet', 'spire-agent');
       const account = `${daemon.metadata.namespace}:${String(at(daemon, `${POD}.serviceAccountName`))}`;
       deepEqual(at(clusters, [name, 'service_account_allow_list']), [account]);
-      const token = at(volumeAt(daemon, '/var/run/secrets/tokens/spire-agent'), 'projected.sources.0.serviceAccountToken');
+      const token = at(
+        volumeAt(daemon, '/var/run/secrets/tokens/spire-agent'),
+        'projected.sources.0.serviceAccountToken',
+      );
       deepEqual(at(clusters, [name, 'audience']), [at(token, 'audience')]);
     },
     mutations: [
@@ -133,7 +149,9 @@ export const PLUGIN_RULES: readonly Rule[] = [
       ok(!Object.hasOwn(map, 'data'), 'an upgrade would overwrite the bundle');
       const role = manifests.get('Role', 'spire-bundle');
       equal(role.metadata.namespace, map.metadata.namespace);
-      deepEqual(role.rules, [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [name], verbs: ['get', 'patch'] }]);
+      deepEqual(role.rules, [
+        { apiGroups: [''], resources: ['configmaps'], resourceNames: [name], verbs: ['get', 'patch'] },
+      ]);
       const binding = manifests.get('RoleBinding', 'spire-bundle');
       equal(binding.metadata.namespace, map.metadata.namespace);
       isBoundTo(binding, 'spire-server', NAMESPACE);
@@ -178,11 +196,18 @@ export const DISK_RULES: readonly Rule[] = [
       deepEqual(Object.keys(managers as object), ['disk']);
       const volume = volumeAt(manifests.get(...SERVER), String(at(managers, 'disk.plugin_data.keys_path')));
       ok(at(volume, 'persistentVolumeClaim') !== undefined, 'keys are not on a claim');
-      deepEqual(manifests.at(...SERVER, 'spec.persistentVolumeClaimRetentionPolicy'), { whenDeleted: 'Retain', whenScaled: 'Retain' });
+      deepEqual(manifests.at(...SERVER, 'spec.persistentVolumeClaimRetentionPolicy'), {
+        whenDeleted: 'Retain',
+        whenScaled: 'Retain',
+      });
       ok(!listAt(manifests.get(...SERVER), `${CONTAINER}.args`).includes('-expandEnv'), '-expandEnv');
     },
     mutations: [
-      reconfigured('spire-server', 'plugins.KeyManager.disk.plugin_data.keys_path', '/tmp/spire-server/private/keys.json'),
+      reconfigured(
+        'spire-server',
+        'plugins.KeyManager.disk.plugin_data.keys_path',
+        '/tmp/spire-server/private/keys.json',
+      ),
       changed(...SERVER, 'spec.persistentVolumeClaimRetentionPolicy.whenDeleted', 'Delete'),
       reconfigured('spire-server', 'plugins.KeyManager', { memory: { plugin_data: {} } }),
     ],
@@ -200,7 +225,10 @@ export const OPTIONAL_SERVER_RULES: readonly Rule[] = [
       equal(at(vault, 'pki_mount_point'), 'pki');
       const workload = manifests.get(...SERVER);
       ok(at(volumeAt(workload, String(at(vault, 'ca_cert_path'))), 'secret.secretName'), 'ca_cert_path');
-      const token = at(volumeAt(workload, String(at(vault, 'k8s_auth.token_path'))), 'projected.sources.0.serviceAccountToken');
+      const token = at(
+        volumeAt(workload, String(at(vault, 'k8s_auth.token_path'))),
+        'projected.sources.0.serviceAccountToken',
+      );
       equal(at(token, 'audience'), AUDIENCES.vault);
       equal(at(vault, 'k8s_auth.k8s_auth_role_name'), 'spire-server');
       equal(at(vault, 'insecure_skip_verify'), undefined);
@@ -209,7 +237,11 @@ export const OPTIONAL_SERVER_RULES: readonly Rule[] = [
       reconfigured('spire-server', 'plugins.UpstreamAuthority', undefined),
       reconfigured('spire-server', 'plugins.UpstreamAuthority.vault.plugin_data.vault_addr', 'http://vault:8200'),
       without(...SERVER, `${CONTAINER}.volumeMounts.name=vault-ca`),
-      changed(...SERVER, `${POD}.volumes.name=vault-token.projected.sources.0.serviceAccountToken.audience`, 'spire-server'),
+      changed(
+        ...SERVER,
+        `${POD}.volumes.name=vault-token.projected.sources.0.serviceAccountToken.audience`,
+        'spire-server',
+      ),
       reconfigured('spire-server', 'plugins.UpstreamAuthority.vault.plugin_data.insecure_skip_verify', true),
     ],
   },
@@ -241,13 +273,19 @@ export const OPTIONAL_SERVER_RULES: readonly Rule[] = [
       equal(manifests.at('Service', 'spire-server', 'spec.ports.name=federation.port'), port);
       const other = at(federation, ['federates_with', 'other.test']);
       match(String(at(other, 'bundle_endpoint_url')), /^https:/);
-      deepEqual(at(other, 'bundle_endpoint_profile'), [{ https_spiffe: { endpoint_spiffe_id: 'spiffe://other.test/spire/server' } }]);
+      deepEqual(at(other, 'bundle_endpoint_profile'), [
+        { https_spiffe: { endpoint_spiffe_id: 'spiffe://other.test/spire/server' } },
+      ]);
     },
     mutations: [
       reconfigured('spire-server', 'server.federation', undefined),
       reconfigured('spire-server', 'server.federation.bundle_endpoint.profile', [{ https_web: {} }]),
       without('Service', 'spire-server', 'spec.ports.name=federation'),
-      reconfigured('spire-server', ['server', 'federation', 'federates_with', 'other.test', 'bundle_endpoint_profile'], [{ https_spiffe: {} }]),
+      reconfigured(
+        'spire-server',
+        ['server', 'federation', 'federates_with', 'other.test', 'bundle_endpoint_profile'],
+        [{ https_spiffe: {} }],
+      ),
     ],
   },
 ];

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { SPIFFE_ISSUER, TRUST_DOMAIN } from '@neural-hive/contracts';
 import { at, listAt } from '../../manifests.ts';
 import { changed, without, withoutManifest } from '../../mutation.ts';
@@ -100,7 +100,8 @@ export const SERVER_RULES: readonly Rule[] = [
       const away = at(spec, 'template.spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution.0');
       equal(at(away, 'topologyKey'), 'kubernetes.io/hostname');
       deepEqual(at(away, 'labelSelector.matchLabels'), labels);
-      const zone = at(spec, 'template.spec.topologySpreadConstraints.topologyKey=topology.kubernetes.io/zone');
+      const zone = at(spec, 'template.spec.topologySpreadConstraints.0');
+      equal(at(zone, 'topologyKey'), 'topology.kubernetes.io/zone');
       equal(at(zone, 'whenUnsatisfiable'), 'DoNotSchedule');
       deepEqual(at(zone, 'labelSelector.matchLabels'), labels);
       const budget = manifests.get('PodDisruptionBudget', 'spire-server');
@@ -125,11 +126,16 @@ export const SERVER_RULES: readonly Rule[] = [
       equal(at(health, 'bind_address'), '0.0.0.0');
       const container = at(manifests.get(...SERVER), CONTAINER);
       equal(String(at(container, 'ports.name=health.containerPort')), at(health, 'bind_port'));
-      for (const [probe, path] of [['startupProbe', 'ready_path'], ['livenessProbe', 'live_path'], ['readinessProbe', 'ready_path']] as const) {
+      for (const [probe, path] of [
+        ['startupProbe', 'ready_path'],
+        ['livenessProbe', 'live_path'],
+        ['readinessProbe', 'ready_path'],
+      ] as const) {
         equal(at(container, `${probe}.httpGet.port`), 'health', probe);
         equal(at(container, `${probe}.httpGet.path`), at(health, path), probe);
       }
-      const startSeconds = Number(at(container, 'startupProbe.periodSeconds')) * Number(at(container, 'startupProbe.failureThreshold'));
+      const startSeconds =
+        Number(at(container, 'startupProbe.periodSeconds')) * Number(at(container, 'startupProbe.failureThreshold'));
       ok(startSeconds >= 300, `${startSeconds} s to start`);
       ok(Number(at(container, 'livenessProbe.periodSeconds')) >= 60, 'livenessProbe.periodSeconds');
       ok(Number(at(container, 'livenessProbe.failureThreshold')) >= 3, 'livenessProbe.failureThreshold');
@@ -148,7 +154,8 @@ export const SERVER_RULES: readonly Rule[] = [
     what: 'servers have requests and a memory limit, and are scheduled before what depends on them',
     assert: (manifests) => {
       const container = at(manifests.get(...SERVER), CONTAINER);
-      for (const field of ['requests.cpu', 'requests.memory', 'limits.memory']) ok(at(container, `resources.${field}`), field);
+      for (const field of ['requests.cpu', 'requests.memory', 'limits.memory'])
+        ok(at(container, `resources.${field}`), field);
       equal(manifests.at(...SERVER, `${POD}.priorityClassName`), 'system-cluster-critical');
     },
     mutations: [
