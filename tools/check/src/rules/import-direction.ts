@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   'infrastructure/vault': ['contracts', 'security'],
   'tools/embedded-postgres': ['security/common'],
   'tools/real-stack': ['security', 'embedded-postgres'],
+  'tools/infra': ['contracts', 'security', 'vault-setup', 'real-stack'],
   'tools/check': [],
   'apps/cli': 'anything',
 };

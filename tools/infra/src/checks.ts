@@ -1,0 +1,4 @@
+import type { Check } from './check.ts';
+
+/** In the order in which they run. One line a check, so that branches merge. */
+export const CHECKS: readonly Check[] = [];

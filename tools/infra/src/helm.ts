@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { InfraError } from './infra-error.ts';
+import { type Manifest, Manifests } from './manifests.ts';
+
+export interface RenderOptions {
+  /** The chart's folder. */
+  readonly chart: string;
+  readonly release: string;
+  readonly namespace: string;
+  /** Files of values, the later ones over the earlier ones. */
+  readonly valueFiles?: readonly string[];
+  /** Over all files. */
+  readonly values?: Readonly<Record<string, unknown>>;
+  /** Default: what this helm was built for. */
+  readonly kubeVersion?: string;
+  /** Whether helm tests and other hooks are rendered as well. Default true. */
+  readonly hooks?: boolean;
+}
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const MISSING = `helm is missing: set HELM_BINARY to a helm 3 binary, put one on PATH, or build it with
+  go install helm.sh/helm/v3/cmd/helm@v3.22.0`;
+
+/** The helm program. */
+export class Helm {
+  readonly program: string;
+
+  private constructor(program: string) {
+    this.program = program;
+  }
+
+  /** `HELM_BINARY`, else the one on PATH. @throws InfraError `tool_missing` that says how to get one */
+  static find(env: NodeJS.ProcessEnv = process.env): Helm {
+    const named = env.HELM_BINARY;
+    const places = (env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'helm'));
+    const program = named !== undefined && named !== '' ? named : places.find((place) => existsSync(place));
+    if (program === undefined || !existsSync(program)) throw new InfraError('tool_missing', MISSING);
+    return new Helm(program);
+  }
+
+  /** What the chart makes of the values, without asking a cluster. @throws InfraError `render_failed` */
+  async render(options: RenderOptions): Promise<Manifests> {
+    const { code, stdout, stderr } = await this.#template(options);
+    if (code !== 0) throw new InfraError('render_failed', stderr.trim());
+    return parseManifests(stdout);
+  }
+
+  /** What the chart says against the values; undefined when it accepts them. */
+  async refusal(options: RenderOptions): Promise<string | undefined> {
+    const { code, stderr } = await this.#template(options);
+    return code === 0 ? undefined : stderr.trim();
+  }
+
+  /** `helm lint --strict`: its complaints, or undefined. */
+  async lint(options: RenderOptions): Promise<string | undefined> {
+    const args = ['lint', '--strict', options.chart, '--namespace', options.namespace, ...valueArguments(options)];
+    const { code, stdout, stderr } = await this.run(args, options.values);
+    return code === 0 ? undefined : `${stdout}\n${stderr}`.trim();
+  }
+
+  /** Any command of helm. The values come to `-f -` by standard input. */
+  run(args: readonly string[], values?: Readonly<Record<string, unknown>>): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(this.program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+      const parts = { stdout: '', stderr: '' };
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        parts.stdout += text;
+      });
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        parts.stderr += text;
+      });
+      child.once('error', (cause) => {
+        reject(new InfraError('tool_failed', `${this.program} does not run: ${cause.message}`, { cause }));
+      });
+      child.once('close', (code) => resolve({ code, ...parts }));
+      // It may end before it has read its values.
+      child.stdin.on('error', () => {}).end(values === undefined ? '' : JSON.stringify(values));
+    });
+  }
+
+  #template(options: RenderOptions): Promise<Outcome> {
+    const { chart, release, namespace, kubeVersion, hooks = true } = options;
+    const version = kubeVersion === undefined ? [] : ['--kube-version', kubeVersion];
+    const args = ['template', release, chart, '--namespace', namespace, ...version, ...(hooks ? [] : ['--no-hooks'])];
+    return this.run([...args, ...valueArguments(options)], options.values);
+  }
+}
+
+function valueArguments({ valueFiles = [], values }: RenderOptions): string[] {
+  const files = valueFiles.flatMap((file) => ['--values', file]);
+  return values === undefined ? files : [...files, '--values', '-'];
+}
+
+/** The objects of a stream of YAML documents. A key given twice is an error, as it is to a strict server. */
+export function parseManifests(text: string): Manifests {
+  const documents = parseAllDocuments(text, { uniqueKeys: true });
+  const parsed = Array.isArray(documents) ? documents : [];
+  const broken = parsed.find(({ errors }) => errors.length > 0);
+  if (broken !== undefined) throw new InfraError('not_yaml', `rendered YAML: ${broken.errors[0]?.message}`);
+  const objects = parsed.map((document) => document.toJS() as Manifest | null).filter((object) => object !== null);
+  return new Manifests(objects);
+}
