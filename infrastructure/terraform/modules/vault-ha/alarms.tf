@@ -2,7 +2,7 @@ locals {
   # What nobody does by accident, as CloudTrail names it.
   alarms = var.alarm_topic_arn == null ? {} : {
     key-threatened = {
-      description = "A key of Vault was disabled or is to be deleted"
+      description = "A key of Vault was disabled, is to be deleted, or has another policy"
       source      = "aws.kms"
       event       = "kms.amazonaws.com"
       names       = ["DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy"]

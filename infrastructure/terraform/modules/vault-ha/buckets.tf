@@ -159,7 +159,18 @@ resource "aws_s3_bucket_policy" "this" {
           Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
         },
         {
-          # Who names no key gets the bucket's.
+          # Who asks for no encryption gets the bucket's.
+          Sid       = "OnlyEncryptedByKms"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "s3:PutObject"
+          Resource  = "${aws_s3_bucket.this[each.key].arn}/*"
+          Condition = {
+            StringNotEquals = { "s3:x-amz-server-side-encryption" = "aws:kms" }
+            Null            = { "s3:x-amz-server-side-encryption" = "false" }
+          }
+        },
+        {
           Sid       = "OnlyUnderTheBucketsKey"
           Effect    = "Deny"
           Principal = "*"

@@ -26,7 +26,7 @@ interface Argument {
   readonly storage: string;
 }
 
-/** The provider fills these when they are not given, which the package does not say. */
+/** The provider fills these when they are not given, which the package does not say; in a data source, everything. */
 const FILLED_BY_PROVIDER = new Set(['id', 'region', 'tags_all']);
 
 const PRIMITIVES: Readonly<Record<string, SchemaType>> = {
@@ -36,10 +36,12 @@ const PRIMITIVES: Readonly<Record<string, SchemaType>> = {
   stringMap: ['map', 'string'],
 };
 
-/** The schema of the class `name`, e.g. `KmsKey` or `DataAwsPartition`. */
-export function schemaOf({ js, types }: CdktfSource, name: string): SchemaBlock {
+/** The schema of the resource, data source or provider that the sources make. */
+export function schemaOf({ js, types }: CdktfSource): SchemaBlock {
   const bodies = classBodies(js);
-  return blockOf(name, argumentsIn(bodies.get(name) ?? ''), requiredOf(types, `${name}Config`));
+  const [, name = '', kind] = /^class (\w+) extends cdktf\.Terraform(Resource|DataSource|Provider) /m.exec(js) ?? [];
+  const config = /constructor\(scope: Construct, id: string, config\??: (\w+)/.exec(types)?.[1] ?? '';
+  return blockOf(name, argumentsIn(bodies.get(name) ?? ''), requiredOf(types, config));
 
   function blockOf(owner: string, given: ReadonlyMap<string, Argument>, required: ReadonlySet<string>): SchemaBlock {
     const attributes: Record<string, SchemaAttribute> = {};
@@ -53,7 +55,8 @@ export function schemaOf({ js, types }: CdktfSource, name: string): SchemaBlock 
         blocks[argument] = { nesting, block };
       } else {
         const need = required.has(argument) ? { required: true as const } : { optional: true as const };
-        const filled = FILLED_BY_PROVIDER.has(argument) ? { computed: true as const } : {};
+        const fills = kind === 'DataSource' || FILLED_BY_PROVIDER.has(argument);
+        const filled = 'optional' in need && fills ? { computed: true as const } : {};
         attributes[argument] = { type: typeOf(type, storage), ...need, ...filled };
       }
     }

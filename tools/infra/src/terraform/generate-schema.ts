@@ -12,10 +12,9 @@ const ROOT = resolve(import.meta.dirname, '..', '..', '..', '..');
 const TERRAFORM = join(ROOT, 'infrastructure', 'terraform');
 const SCHEMA = join(ROOT, 'tools', 'infra', 'aws-schema', 'schema.json');
 
-/** `aws_kms_key` as `kms-key` and `KmsKey`. */
-function namesOf(type: string, data: boolean): { readonly folder: string; readonly name: string } {
-  const words = [...(data ? ['data', 'aws'] : []), ...type.replace(/^aws_/, '').split('_')];
-  return { folder: words.join('-'), name: words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('') };
+/** The folder of `aws_kms_key` is `kms-key`. */
+function folderOf(type: string, kind: 'resource' | 'data'): string {
+  return `${kind === 'data' ? 'data-aws-' : ''}${type.replace(/^aws_/, '').replaceAll('_', '-')}`;
 }
 
 function usedIn(folder: string, kind: 'resource' | 'data'): string[] {
@@ -30,26 +29,21 @@ function main([folder]: readonly string[]): number {
     process.stderr.write(`${USAGE}\n`);
     return 2;
   }
-  const read = (part: string, name: string): SchemaBlock => {
+  const read = (part: string): SchemaBlock => {
     const source = (file: string): string => readFileSync(join(folder, 'lib', part, file), 'utf8');
-    return schemaOf({ js: source('index.js'), types: source('index.d.ts') }, name);
+    return schemaOf({ js: source('index.js'), types: source('index.d.ts') });
   };
   const all = (kind: 'resource' | 'data'): Record<string, SchemaBlock> =>
-    Object.fromEntries(
-      usedIn(TERRAFORM, kind).map((type) => {
-        const { folder: part, name } = namesOf(type, kind === 'data');
-        return [type, read(part, name)];
-      }),
-    );
+    Object.fromEntries(usedIn(TERRAFORM, kind).map((type) => [type, read(folderOf(type, kind))]));
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
   const provider = /providerVersion: '([\d.]+)'/.exec(readFileSync(join(folder, 'lib', 'kms-key', 'index.js'), 'utf8'));
   const schema = {
     source: `@cdktf/provider-aws ${version}, of hashicorp/aws ${provider?.[1]}`,
-    provider: read('provider', 'AwsProvider'),
+    provider: read('provider'),
     resources: all('resource'),
     data_sources: all('data'),
   };
-  writeFileSync(SCHEMA, `${JSON.stringify(schema, undefined, 1)}\n`);
+  writeFileSync(SCHEMA, `${JSON.stringify(schema, undefined, 2)}\n`);
   process.stdout.write(`${SCHEMA}: ${Object.keys(schema.resources).length} resources\n`);
   return 0;
 }
