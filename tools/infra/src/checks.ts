@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import { terraformCheck } from './terraform/terraform-check.ts';
 
 /** In the order in which they run. One line a check, so that branches merge. */
-export const CHECKS: readonly Check[] = [];
+export const CHECKS: readonly Check[] = [terraformCheck];

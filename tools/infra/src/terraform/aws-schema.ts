@@ -1,7 +1,9 @@
 /** A block of a provider's schema, in the form that `aws-schema/main.go` reads. */
 export interface SchemaBlock {
   readonly attributes: Readonly<Record<string, SchemaAttribute>>;
-  readonly blocks: Readonly<Record<string, { readonly nesting: 'list' | 'set' | 'single'; readonly block: SchemaBlock }>>;
+  readonly blocks: Readonly<
+    Record<string, { readonly nesting: 'list' | 'set' | 'single'; readonly block: SchemaBlock }>
+  >;
 }
 
 /** A type as Terraform writes it in JSON: `"string"`, `["list", "string"]`, `["object", {…}]`. */
@@ -74,7 +76,8 @@ export function schemaOf({ js, types }: CdktfSource): SchemaBlock {
       const type = READERS[kind];
       if (type !== undefined) found.set(attribute, type);
     }
-    const nested = /\/\/ (\w+) - computed: true, optional: false, required: false\s+this\._\w+ = new (\w+)\(this, "\w+"(, (?:true|false))?\)/g;
+    const nested =
+      /\/\/ (\w+) - computed: true, optional: false, required: false\s+this\._\w+ = new (\w+)\(this, "\w+"(, (?:true|false))?\)/g;
     for (const [, attribute = '', list = '', wrapsSet = ''] of body.matchAll(nested)) {
       const inner = computedIn(list.replace(/List$/, 'OutputReference'));
       const object: SchemaType = ['object', Object.fromEntries(inner)];
@@ -119,7 +122,10 @@ function functionBody(js: string, struct: string): string {
 
 function argumentsIn(body: string): Map<string, Argument> {
   const from = body.indexOf('const attrs = {');
-  const list = from < 0 ? '' : body.slice(from, body.indexOf('\n        };', from) + 1 || body.indexOf('\n    };', from) + 1 || undefined);
+  const list =
+    from < 0
+      ? ''
+      : body.slice(from, body.indexOf('\n        };', from) + 1 || body.indexOf('\n    };', from) + 1 || undefined);
   const each = /(\w+): \{\s+value: .+,\s+isBlock: (true|false),\s+type: "(\w+)",\s+storageClassType: "(\w+)",/g;
   return new Map(
     [...list.matchAll(each)].map(([, name = '', isBlock, type = '', storage = '']) => [

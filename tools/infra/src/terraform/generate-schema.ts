@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { schemaOf, type SchemaBlock } from './aws-schema.ts';
+import { type SchemaBlock, schemaOf } from './aws-schema.ts';
 
 const USAGE = `usage: generate-schema <folder of the unpacked package @cdktf/provider-aws>
 
