@@ -58,7 +58,7 @@ const JOB_LOGINS: Readonly<Record<string, readonly string[]>> = {
  * FLUSHALL that no key pattern confines.
  */
 const REGISTRY_REDIS_COMMANDS: readonly string[] = [
-  ...['auth', 'hello', 'ping', 'time', 'eval', 'evalsha'],
+  ...['auth', 'hello', 'ping', 'quit', 'time', 'eval', 'evalsha'],
   ...['hget', 'hmget', 'hgetall', 'hset', 'hdel', 'hlen', 'hincrby', 'del'],
   ...['xadd', 'xread', 'xrange', 'subscribe', 'unsubscribe', 'pubsub|numsub'],
 ];

@@ -37,7 +37,8 @@ export class RedisStage {
     this.#log = createLogger({ name: 'test', stream: { write: (line) => void this.lines.push(line) } });
   }
 
-  static async open(): Promise<RedisStage> {
+  /** `jwtKeys`: PEM of the keys whose JWT-SVIDs log in to OpenBao. */
+  static async open({ jwtKeys }: { readonly jwtKeys?: readonly string[] } = {}): Promise<RedisStage> {
     const [redis, bao] = await Promise.all([startRedis(), startOpenBao({ tls: true })]);
     const auth = tokenAuth({ token: bao.rootToken });
     const vault = await VaultClient.open({ address: bao.address, ca: { file: bao.caFile }, auth });
@@ -48,6 +49,7 @@ export class RedisStage {
       vault,
       platformSetup({
         lifetimes: PRODUCTION_LIFETIMES,
+        ...(jwtKeys !== undefined && { jwt: { publicKeys: [...jwtKeys] } }),
         redis: { host, port, ...(ca !== undefined && { ca }), username, password: password.reveal() },
       }),
     );

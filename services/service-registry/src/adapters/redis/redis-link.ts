@@ -113,10 +113,13 @@ export class RedisLink {
   async run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
     const options = { keys: [...SCRIPT_KEYS], arguments: args.map(String) };
     try {
-      return await this.#calls.evalSha(script.sha1, options);
+      return await this.#calls.evalSha(script.sha1, options).catch((error: unknown) => {
+        if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
+        return this.#calls.eval(script.text, options);
+      });
     } catch (error) {
-      if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
-      return this.#calls.eval(script.text, options);
+      if (messageOf(error).includes('READONLY')) this.#connectAnew();
+      throw error;
     }
   }
 
@@ -142,6 +145,11 @@ export class RedisLink {
   async subscribers(names: readonly string[]): Promise<number> {
     const counts = await this.#calls.pubSubNumSub(names.map(watchChannel));
     return Object.values(counts).reduce((sum, count) => sum + Number(count), 0);
+  }
+
+  /** After a failover the name leads to another server, and the open connections still to one that only follows it. */
+  #connectAnew(): void {
+    for (const client of [this.#calls, this.#feed]) client.sendCommand(['QUIT']).catch(() => undefined);
   }
 
   /** Ends the connections at once. Idempotent. */
