@@ -1,7 +1,7 @@
 import { ETCD_VERSION, installEtcd } from './etcd/install.ts';
 import { FERRETDB_VERSION, installFerretDb } from './ferretdb/install.ts';
 import { installGoPeer } from './go-peer/install.ts';
-import { installTool, toolVersion } from './infra/tools.ts';
+import { INFRASTRUCTURE_TOOLS, installTool, toolVariable, toolVersion } from './infra/tools.ts';
 import { installKafka, installPlatformaticKafka, KAFKA_VERSION } from './kafka/install.ts';
 import { installKubernetes, KUBERNETES_VERSION } from './kubernetes/install.ts';
 import { installMoto, MOTO_VERSION } from './moto/install.ts';
@@ -90,6 +90,17 @@ export const COMPONENTS: readonly Component[] = [
     name: 'opa',
     version: toolVersion('opa'),
     install: async (log) => ({ OPA_BINARY: await installTool('opa', { log }) }),
+  },
+  {
+    // Programs that check the charts and the Terraform modules.
+    name: 'infra',
+    aliases: INFRASTRUCTURE_TOOLS.filter((tool) => tool !== 'opa'),
+    version: INFRASTRUCTURE_TOOLS.map((tool) => `${tool} ${toolVersion(tool)}`).join(', '),
+    async install(log) {
+      const env: Record<string, string> = {};
+      for (const tool of INFRASTRUCTURE_TOOLS) env[toolVariable(tool)] = await installTool(tool, { log });
+      return env;
+    },
   },
 ];
 

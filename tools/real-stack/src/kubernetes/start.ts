@@ -9,6 +9,7 @@ import { GuardedProcess } from '../guarded-process.ts';
 import { askJson } from '../https-json.ts';
 import { installTool } from '../infra/tools.ts';
 import { writeLoopbackCertificate } from '../loopback-certificate.ts';
+import { noteUse } from '../used.ts';
 import { KubernetesApi } from './api.ts';
 import {
   apiServerArguments,
@@ -138,6 +139,7 @@ export class KubernetesCluster implements AsyncDisposable {
       await kwokProcess.ready(() => cluster.#canRunPods(nodes), { limitMs: READY_LIMIT_MS });
       const { gitVersion = '' } = ((await cluster.api.call('/version')).json ?? {}) as { gitVersion?: string };
       cluster.#version = gitVersion.replace(/^v/, '');
+      noteUse('kubernetes', cluster.#version);
       return cluster;
     } catch (error) {
       await cluster.stop();
