@@ -12,6 +12,7 @@ export {
   startGoPeer,
 } from './go-peer/go-peer.ts';
 export { installGoPeer } from './go-peer/install.ts';
+export { HVAC_VERSION, installHvac } from './hvac/install.ts';
 export { INFRASTRUCTURE_TOOLS, type InfrastructureTool, installTool, toolVersion } from './infra/tools.ts';
 export {
   installKafka,
