@@ -1,4 +1,9 @@
 import type { Check } from './check.ts';
+import { vaultChartCheck } from './vault/chart-check.ts';
+import { vaultNetworkCheck } from './vault/network-check.ts';
 
 /** In the order in which they run. One line a check, so that branches merge. */
-export const CHECKS: readonly Check[] = [];
+export const CHECKS: readonly Check[] = [
+  vaultChartCheck, //
+  vaultNetworkCheck,
+];
