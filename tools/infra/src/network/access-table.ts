@@ -5,17 +5,19 @@ import { Network, type Place } from './network.ts';
 export interface AccessQuestion {
   readonly callers: Readonly<Record<string, Place>>;
   readonly called: Readonly<Record<string, { readonly place: Place; readonly ports: readonly string[] }>>;
+  /** Who the policies are about: what two others say to each other is not asked. */
+  readonly ours: readonly string[];
 }
 
 /** A line a question: caller, called, port, `yes` or `no`. Ports are written `8200` or `53/UDP`. */
 export type AccessTable = readonly string[];
 
 /** The answer to every question: each caller, each called, each of its ports. */
-export function accessTable(policies: readonly Manifest[], { callers, called }: AccessQuestion): AccessTable {
+export function accessTable(policies: readonly Manifest[], { callers, called, ours }: AccessQuestion): AccessTable {
   const network = new Network(policies);
   return Object.entries(callers).flatMap(([from, caller]) =>
     Object.entries(called).flatMap(([to, { place, ports }]) =>
-      from === to
+      from === to || !(ours.includes(from) || ours.includes(to))
         ? []
         : ports.map((written) => {
             const [port, protocol = 'TCP'] = written.split('/');

@@ -13,8 +13,12 @@ const own = (component: string): Place => ({
 
 const pod = (namespace: string, labels: Readonly<Record<string, string>> = {}): Place => ({ namespace, labels });
 
-/** The addresses of `installation.ts`: the first is in the range, the other beside it. */
-const API_SERVER = { ip: '10.0.0.10' };
+/** One address in each of the ranges of `installation.ts`, and some in none. */
+const API_SERVERS = {
+  'API server': { ip: '10.0.0.10' },
+  'API server, zone b': { ip: '10.0.16.10' },
+  'API server, zone c': { ip: '10.0.32.10' },
+};
 const AWS = { ip: '10.0.240.10' };
 const NODE = { ip: '10.0.64.10' };
 const WORLD = { ip: '203.0.113.7' };
@@ -40,7 +44,7 @@ export const VAULT_QUESTION: AccessQuestion = {
     'spire-agent (host network)': NODE,
     'another pod in vault': pod('vault', { app: 'other' }),
     'a pod in default': pod('default'),
-    'API server': API_SERVER,
+    ...API_SERVERS,
     world: WORLD,
   },
   called: {
@@ -53,7 +57,9 @@ export const VAULT_QUESTION: AccessQuestion = {
     test: { place: own('test'), ports: ['8200'] },
     'cluster DNS': { place: pod('kube-system', { 'k8s-app': 'kube-dns' }), ports: ['53/UDP', '53/TCP'] },
     'node-local DNS': { place: { ip: '169.254.20.10' }, ports: ['53/UDP', '53/TCP'] },
-    'API server': { place: API_SERVER, ports: ['443', '6443'] },
+    ...Object.fromEntries(
+      Object.entries(API_SERVERS).map(([name, place]) => [name, { place, ports: ['443', '6443'] }]),
+    ),
     AWS: { place: AWS, ports: ['443'] },
     database: { place: DATABASE, ports: ['5432'] },
     'SPIRE OIDC': {
@@ -63,11 +69,5 @@ export const VAULT_QUESTION: AccessQuestion = {
     'instance metadata': { place: { ip: '169.254.169.254' }, ports: ['80'] },
     world: { place: WORLD, ports: ['443'] },
   },
+  ours: [...Object.keys(OWN), 'other server'],
 };
-
-/** The rows worth asking: at least one side is a pod of this chart. */
-export function isOurs(row: string): boolean {
-  const [from = '', to = ''] = row.split('\t');
-  const ours = [...Object.keys(OWN), 'other server'];
-  return ours.includes(from) || ours.includes(to);
-}

@@ -62,7 +62,7 @@ export const PACKAGING_RULES: readonly Rule[] = [
     mutations: [
       inFile('values.schema.json', /"additionalProperties": false,/, ''),
       inFile('values.schema.json', /"enum": \[1, 3, 5, 7\]/, '"type": "integer"'),
-      inFile('values.schema.json', /"region": \{[^}]*\}/, '"region": {}'),
+      inFile('values.schema.json', /"pattern": "\^\(\[a-z\]\{2\}[^"]*"/, '"minLength": 0'),
       inFile('values.yaml', /^seal:/m, 'seals:'),
     ],
   },
