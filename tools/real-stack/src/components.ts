@@ -1,7 +1,9 @@
+import { ETCD_VERSION, installEtcd } from './etcd/install.ts';
 import { FERRETDB_VERSION, installFerretDb } from './ferretdb/install.ts';
 import { installGoPeer } from './go-peer/install.ts';
 import { installKafka, installPlatformaticKafka, KAFKA_VERSION } from './kafka/install.ts';
-import { installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
+import { installMoto, MOTO_VERSION } from './moto/install.ts';
+import { installOpenBao, OPEN_BAO_VERSION, OPEN_BAO_WITH_AWSKMS } from './open-bao/install.ts';
 import { installRedis, REDIS_VERSION } from './redis/install.ts';
 import { installSpire, SPIRE_VERSION } from './spire/install.ts';
 
@@ -53,6 +55,22 @@ export const COMPONENTS: readonly Component[] = [
       KAFKA_JARS: process.env.KAFKA_JARS ?? (await installKafka({ log })),
       PLATFORMATIC_KAFKA: process.env.PLATFORMATIC_KAFKA ?? (await installPlatformaticKafka({ log })),
     }),
+  },
+  {
+    name: 'moto',
+    aliases: ['aws'],
+    version: MOTO_VERSION,
+    // What asks it is an OpenBao of the line that has the seal.
+    install: async (log) => ({
+      MOTO_PYTHON: process.env.MOTO_PYTHON ?? (await installMoto({ log })),
+      BAO_AWSKMS_BINARY:
+        process.env.BAO_AWSKMS_BINARY ?? (await installOpenBao({ log, version: OPEN_BAO_WITH_AWSKMS })),
+    }),
+  },
+  {
+    name: 'etcd',
+    version: ETCD_VERSION,
+    install: async (log) => ({ ETCD_BINARY: process.env.ETCD_BINARY ?? (await installEtcd({ log })) }),
   },
 ];
 

@@ -1,4 +1,6 @@
 export { COMPONENTS, type Component } from './components.ts';
+export { ETCD_VERSION, installEtcd } from './etcd/install.ts';
+export { type EtcdServer, type StartEtcdOptions, startEtcd } from './etcd/start.ts';
 export { FERRETDB_VERSION, installFerretDb } from './ferretdb/install.ts';
 export { type FerretDbServer, type StartFerretDbOptions, startFerretDb } from './ferretdb/start.ts';
 export { freePort } from './free-port.ts';
@@ -10,6 +12,7 @@ export {
   startGoPeer,
 } from './go-peer/go-peer.ts';
 export { installGoPeer } from './go-peer/install.ts';
+export { INFRASTRUCTURE_TOOLS, type InfrastructureTool, installTool, toolVersion } from './infra/tools.ts';
 export {
   installKafka,
   installPlatformaticKafka,
@@ -18,8 +21,16 @@ export {
   PLATFORMATIC_KAFKA_VERSION,
 } from './kafka/install.ts';
 export { type KafkaServer, type StartKafkaOptions, startKafka } from './kafka/start.ts';
-export { type InstallOptions, installOpenBao, OPEN_BAO_VERSION } from './open-bao/install.ts';
+export { installMoto, MOTO_VERSION } from './moto/install.ts';
+export { type AwsCredentials, type MotoServer, type StartMotoOptions, startMoto } from './moto/start.ts';
+export { type InstallOptions, installOpenBao, OPEN_BAO_VERSION, OPEN_BAO_WITH_AWSKMS } from './open-bao/install.ts';
 export { type OpenBaoServer, type StartOpenBaoOptions, startOpenBao } from './open-bao/start.ts';
+export {
+  type InitialisedVault,
+  type OpenBaoHealth,
+  type StartUnsealingOptions,
+  UnsealingOpenBao,
+} from './open-bao/unsealing.ts';
 export { RealStackError, type RealStackErrorCode } from './real-stack-error.ts';
 export { type InstallRedisOptions, installRedis, REDIS_VERSION } from './redis/install.ts';
 export { type RedisServer, type StartRedisOptions, startRedis } from './redis/start.ts';

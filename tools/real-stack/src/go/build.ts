@@ -24,6 +24,10 @@ export interface GoBuild {
   readonly programs: Readonly<Record<string, string>>;
   /** Whether a C compiler is needed. */
   readonly cgo?: boolean;
+  /** Variables of the program that its release process sets at link time: qualified name and value. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** What cannot be done without it, for the reader who cannot build it. */
+  readonly blocks?: string;
 }
 
 export interface GoBuildOptions {
@@ -39,11 +43,11 @@ export interface GoBuildOptions {
 const PROGRESS_MS = 60_000;
 
 /** The same module gives the same hash; whoever changes a pin gets a folder of its own. */
-export function lockHash({ module, sources = [], vendorFiles = {} }: GoBuild): string {
+export function lockHash({ module, sources = [], vendorFiles = {}, variables = {} }: GoBuild): string {
   const hash = createHash('sha256');
   for (const file of ['go.mod', 'go.sum', ...sources])
     hash.update(`${file}\0`).update(readFileSync(join(module, file)));
-  for (const [file, content] of Object.entries(vendorFiles)) hash.update(`${file}\0`).update(content);
+  for (const [name, value] of Object.entries({ ...vendorFiles, ...variables })) hash.update(`${name}\0`).update(value);
   return hash.digest('hex').slice(0, 12);
 }
 
@@ -82,6 +86,8 @@ async function buildPrograms(
   const count = Object.keys(programs).length;
   const vendored = join(folder, 'module');
   const cwd = build.vendorFiles === undefined ? build.module : await vendorModule(build, vendored, go);
+  const variables = Object.entries(build.variables ?? {}).map(([variable, value]) => ` -X ${variable}=${value}`);
+  const flags = ['-trimpath', '-buildvcs=false', `-ldflags=-s -w${variables.join('')}`];
   for (const [index, [path, program]] of Object.entries(programs).entries()) {
     const step = `${what}: ${program} (${index + 1} of ${count})`;
     log(`Building ${step}, once…`);
@@ -90,7 +96,7 @@ async function buildPrograms(
     const timer = setInterval(() => log(`Still building ${step}, ${seconds()} s`), PROGRESS_MS);
     try {
       const output = join(folder, program);
-      await runGo(go, ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', output, path], build, cwd);
+      await runGo(go, ['build', ...flags, '-o', output, path], build, cwd);
     } finally {
       clearInterval(timer);
     }
@@ -114,12 +120,8 @@ async function vendorModule(build: GoBuild, folder: string, go: string): Promise
   return folder;
 }
 
-async function runGo(
-  go: string,
-  args: readonly string[],
-  { what, vendorFiles, cgo = false }: GoBuild,
-  cwd: string,
-): Promise<void> {
+async function runGo(go: string, args: readonly string[], build: GoBuild, cwd: string): Promise<void> {
+  const { what, vendorFiles, cgo = false } = build;
   const mode = vendorFiles !== undefined && args[0] === 'build' ? 'vendor' : 'readonly';
   const child = spawn(go, args, {
     cwd,
@@ -135,21 +137,26 @@ async function runGo(
     child.once('error', (cause: NodeJS.ErrnoException) => {
       const missing = cause.code === 'ENOENT';
       const message = missing
-        ? `Building ${what} needs ${basename(go)}, which is not on PATH: install Go 1.26 or newer`
+        ? `Building ${what} needs ${basename(go)}, which is not on PATH: install Go 1.26 or newer${blocked(build)}`
         : `Building ${what} failed: ${cause.message}`;
       reject(new RealStackError(missing ? 'go_missing' : 'install_failed', message, { cause }));
     });
-    child.once('close', (code) => (code === 0 ? resolve() : reject(failure(what, output, code))));
+    child.once('close', (code) => (code === 0 ? resolve() : reject(failure(build, output, code))));
   });
 }
 
-function failure(what: string, output: string, code: number | null): RealStackError {
+function blocked({ blocks }: GoBuild): string {
+  return blocks === undefined ? '' : ` (blocks ${blocks})`;
+}
+
+function failure(build: GoBuild, output: string, code: number | null): RealStackError {
+  const { what } = build;
   const old = /requires go >= (\S+)/.exec(output)?.[1];
   if (old !== undefined) {
-    return new RealStackError('go_missing', `Building ${what} needs Go ${old} or newer: install it`);
+    return new RealStackError('go_missing', `Building ${what} needs Go ${old} or newer: install it${blocked(build)}`);
   }
   if (/C compiler .* not found/.test(output)) {
-    return new RealStackError('install_failed', `Building ${what} needs a C compiler: install gcc`);
+    return new RealStackError('install_failed', `Building ${what} needs a C compiler: install gcc${blocked(build)}`);
   }
   const lines = output.trim().split('\n');
   // Package headings and downloads say nothing about what went wrong.

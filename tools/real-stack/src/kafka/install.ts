@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { cacheFolder } from '../cache-folder.ts';
-import { withInstallLock } from '../install-lock.ts';
+import { filesHash, installed, installNpmFolder } from '../installation.ts';
 import { RealStackError } from '../real-stack-error.ts';
-import { type ProgramFailure, runInstaller } from './run-installer.ts';
+import { type ProgramFailure, runInstaller } from '../run-installer.ts';
 
 export const KAFKA_VERSION = '4.1.0';
 export const PLATFORMATIC_KAFKA_VERSION = '1.35.0';
@@ -26,14 +26,6 @@ export interface KafkaInstallOptions {
   readonly maven?: string;
   /** Default `java`. */
   readonly java?: string;
-}
-
-interface Installation {
-  readonly what: string;
-  readonly folder: string;
-  readonly log: (line: string) => void;
-  readonly announcement: string;
-  readonly fill: (folder: string) => Promise<void>;
 }
 
 /** Jar names and their SHA-256, as `sha256sum` writes them. */
@@ -65,34 +57,6 @@ function refused(what: string, rule: string): RealStackError {
   return new RealStackError('install_failed', `${what} failed: ${rule}`);
 }
 
-function lockHash(folder: string, files: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(folder, file)));
-  return hash.digest('hex').slice(0, 12);
-}
-
-/** Fills a folder once, also when several processes want it; a failure leaves nothing. */
-async function installed({ what, folder, log, announcement, fill }: Installation): Promise<string> {
-  if (existsSync(folder)) return folder;
-  const install = async (): Promise<string> => {
-    if (existsSync(folder)) return folder;
-    log(announcement);
-    const unfinished = `${folder}.unfinished`;
-    rmSync(unfinished, { recursive: true, force: true });
-    mkdirSync(unfinished, { recursive: true });
-    try {
-      await fill(unfinished);
-      renameSync(unfinished, folder);
-    } finally {
-      rmSync(unfinished, { recursive: true, force: true });
-    }
-    return folder;
-  };
-  return withInstallLock(`${folder}.lock`, install, {
-    onWait: () => log(`${what} is under way in another process: waiting…`),
-  });
-}
-
 /** The folder with the jars, filled by Maven when it is not in the cache yet. Needs a Java 17 to be of use. */
 export async function installKafka(options: KafkaInstallOptions = {}): Promise<string> {
   const { log = (line) => process.stderr.write(`${line}\n`), cache = cacheFolder() } = options;
@@ -104,7 +68,7 @@ export async function installKafka(options: KafkaInstallOptions = {}): Promise<s
   // A version that cannot be read is not held against it: the broker says so itself.
   if (major < 17) throw new RealStackError('java_missing', `${what} needs Java 17 or newer, and ${java} is ${major}`);
   const checksums = parseChecksums(readFileSync(join(POM_FOLDER, 'SHA256SUMS'), 'utf8'));
-  const hash = lockHash(POM_FOLDER, ['pom.xml', 'SHA256SUMS']);
+  const hash = filesHash(POM_FOLDER, ['pom.xml', 'SHA256SUMS']);
   return installed({
     what,
     folder: join(cache, `kafka-${KAFKA_VERSION}-${hash}`),
@@ -121,20 +85,8 @@ export async function installKafka(options: KafkaInstallOptions = {}): Promise<s
 }
 
 /** The folder whose `node_modules` has @platformatic/kafka; npm refuses a package that is not the locked one. */
-export async function installPlatformaticKafka(options: KafkaInstallOptions = {}): Promise<string> {
-  const { log = (line) => process.stderr.write(`${line}\n`), cache = cacheFolder() } = options;
-  const what = `Installing @platformatic/kafka ${PLATFORMATIC_KAFKA_VERSION}`;
-  const files = ['package.json', 'package-lock.json'];
-  return installed({
-    what,
-    folder: join(cache, `platformatic-kafka-${PLATFORMATIC_KAFKA_VERSION}-${lockHash(NPM_FOLDER, files)}`),
-    log,
-    announcement: `${what} by npm, once…`,
-    async fill(folder) {
-      for (const file of files) copyFileSync(join(NPM_FOLDER, file), join(folder, file));
-      const missing: ProgramFailure = { code: 'npm_missing', advice: 'install npm' };
-      const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-      await runInstaller('npm', ['ci', ...flags], { what, missing, folder });
-    },
-  });
+export function installPlatformaticKafka(options: KafkaInstallOptions = {}): Promise<string> {
+  const what = `@platformatic/kafka ${PLATFORMATIC_KAFKA_VERSION}`;
+  const name = `platformatic-kafka-${PLATFORMATIC_KAFKA_VERSION}`;
+  return installNpmFolder({ what, name, committed: NPM_FOLDER }, options);
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
-import { RealStackError, type RealStackErrorCode } from '../real-stack-error.ts';
+import { RealStackError, type RealStackErrorCode } from './real-stack-error.ts';
 
 export interface ProgramFailure {
   readonly code: RealStackErrorCode;
