@@ -1,9 +1,11 @@
 import type { Check } from './check.ts';
+import { schemaCheck } from './schemas/schema-check.ts';
 import { vaultChartCheck } from './vault/chart-check.ts';
 import { vaultNetworkCheck } from './vault/network-check.ts';
 
 /** In the order in which they run. One line a check, so that branches merge. */
 export const CHECKS: readonly Check[] = [
-  vaultChartCheck, //
+  schemaCheck, //
+  vaultChartCheck,
   vaultNetworkCheck,
 ];

@@ -1,3 +1,4 @@
+export { cacheFolder } from './cache-folder.ts';
 export { COMPONENTS, type Component } from './components.ts';
 export { ETCD_VERSION, installEtcd } from './etcd/install.ts';
 export { type EtcdServer, type StartEtcdOptions, startEtcd } from './etcd/start.ts';
@@ -21,6 +22,7 @@ export {
   PLATFORMATIC_KAFKA_VERSION,
 } from './kafka/install.ts';
 export { type KafkaServer, type StartKafkaOptions, startKafka } from './kafka/start.ts';
+export { filesHash, type Installation, installed } from './installation.ts';
 export { installMoto, MOTO_VERSION } from './moto/install.ts';
 export { type AwsCredentials, type MotoServer, type StartMotoOptions, startMoto } from './moto/start.ts';
 export { type InstallOptions, installOpenBao, OPEN_BAO_VERSION, OPEN_BAO_WITH_AWSKMS } from './open-bao/install.ts';
