@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { installTool } from '@neural-hive/real-stack';
 import { runCommand } from '../command.ts';
 import { InfraError } from '../infra-error.ts';
@@ -6,6 +9,7 @@ import { installCustomResources } from './custom-resources.ts';
 import { installKubernetesSchemas } from './kubernetes-schemas.ts';
 
 interface Resource {
+  readonly filename: string;
   readonly kind: string;
   readonly name: string;
   readonly status: string;
@@ -40,18 +44,32 @@ export class Kubeconform {
     ]);
   }
 
-  async judge({ all }: Manifests, version: string): Promise<Verdict> {
+  /** One verdict a list of objects, in their order. In one run, because the schemas take longest to read. */
+  async judge(lists: readonly Manifests[], version: string): Promise<readonly Verdict[]> {
     const locations = this.#locations.flatMap((location) => ['-schema-location', location]);
-    const args = ['-strict', '-summary', '-output', 'json', '-kubernetes-version', version, '-n', '2', ...locations];
-    const input = all.map((manifest) => `---\n${JSON.stringify(manifest)}\n`).join('');
-    const { stdout, stderr } = await runCommand(this.#program, [...args, '-verbose'], { input });
-    const report = parseReport(stdout, stderr);
-    const problems = report
-      .filter(({ status }) => status === 'statusInvalid' || status === 'statusError')
-      .map(({ kind, name, msg }) => `${kind} ${name}: ${msg}`);
-    const count = (status: string): number => report.filter((one) => one.status === status).length;
-    return { valid: count('statusValid'), skipped: count('statusSkipped'), problems };
+    const args = ['-strict', '-verbose', '-output', 'json', '-kubernetes-version', version, '-n', '2', ...locations];
+    const folder = mkdtempSync(join(tmpdir(), 'kubeconform-'));
+    try {
+      const files = lists.map((_, index) => join(folder, `${index}.yaml`));
+      for (const [index, { all }] of lists.entries()) {
+        const text = all.map((manifest) => `---\n${JSON.stringify(manifest)}\n`).join('');
+        writeFileSync(files[index] ?? '', text);
+      }
+      const { stdout, stderr } = await runCommand(this.#program, [...args, ...files]);
+      const report = parseReport(stdout, stderr);
+      return files.map((file) => verdictOn(report.filter(({ filename }) => filename === file)));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   }
+}
+
+function verdictOn(report: readonly Resource[]): Verdict {
+  const count = (status: string): number => report.filter((one) => one.status === status).length;
+  const problems = report
+    .filter(({ status }) => status === 'statusInvalid' || status === 'statusError')
+    .map(({ kind, name, msg }) => `${kind} ${name}: ${msg}`);
+  return { valid: count('statusValid'), skipped: count('statusSkipped'), problems };
 }
 
 function parseReport(stdout: string, stderr: string): readonly Resource[] {

@@ -1,9 +1,9 @@
-import type { Check, CheckContext } from '../check.ts';
+import type { Check, CheckContext, Report } from '../check.ts';
 import { Helm } from '../helm.ts';
 import type { Manifests } from '../manifests.ts';
 import { changed, type Mutation, together } from '../mutation.ts';
 import { renderings } from '../renderings.ts';
-import { Kubeconform } from './kubeconform.ts';
+import { Kubeconform, type Verdict } from './kubeconform.ts';
 import { KUBERNETES_VERSIONS } from './kubernetes-schemas.ts';
 
 const MUTATED_KINDS = ['StatefulSet', 'DaemonSet', 'Deployment', 'NetworkPolicy', 'ServiceMonitor', 'Certificate'];
@@ -18,23 +18,34 @@ function misspelt(manifests: Manifests): { readonly kinds: readonly string[]; re
 async function run({ root, report, progress }: CheckContext): Promise<void> {
   const helm = await Helm.open();
   const kubeconform = await Kubeconform.open({ log: progress });
-  for (const { name, options } of renderings(root)) {
-    for (const version of KUBERNETES_VERSIONS) {
-      const point = `${name} on ${version}`;
-      const manifests = await helm.render({ ...options, kubeVersion: version });
-      const { valid, skipped, problems } = await kubeconform.judge(manifests, version);
-      for (const problem of problems) report.failed(point, problem);
-      // What had no schema was not judged, which looks like success.
-      if (skipped > 0) report.failed(point, `${skipped} of ${manifests.all.length} objects were not judged`);
-      for (let count = 0; count < valid; count += 1) report.passed(point);
-      const { kinds, mutation } = misspelt(manifests);
-      const mutated = await kubeconform.judge(mutation.apply(manifests), version);
+  for (const version of KUBERNETES_VERSIONS) {
+    const rendered = await Promise.all(
+      renderings(root).map(async ({ name, options }) => {
+        const manifests = await helm.render({ ...options, kubeVersion: version });
+        return { point: `${name} on ${version}`, manifests, ...misspelt(manifests) };
+      }),
+    );
+    progress(`${rendered.length} renderings on ${version}`);
+    const lists = rendered.flatMap(({ manifests, mutation }) => [manifests, mutation.apply(manifests)]);
+    const verdicts = await kubeconform.judge(lists, version);
+    for (const [index, { point, manifests, kinds }] of rendered.entries()) {
+      reportVerdict(point, manifests, verdicts[2 * index], report);
       for (const kind of kinds) {
-        if (mutated.problems.some((problem) => problem.startsWith(`${kind} `))) report.passed(`${point}, mutated`);
+        const noticed = verdicts[2 * index + 1]?.problems.some((problem) => problem.startsWith(`${kind} `));
+        if (noticed === true) report.passed(`${point}, mutated`);
         else report.failed(`${point}, mutated`, `it did not notice a misspelt field in a ${kind}`);
       }
     }
   }
+}
+
+function reportVerdict(point: string, { all }: Manifests, verdict: Verdict | undefined, report: Report): void {
+  const { valid, problems } = verdict ?? { valid: 0, problems: [] };
+  for (const problem of problems) report.failed(point, problem);
+  for (let count = 0; count < valid; count += 1) report.passed(point);
+  // What had no schema was not judged, which looks like success.
+  const unjudged = all.length - valid - problems.length;
+  if (unjudged > 0) report.failed(point, `${unjudged} of ${all.length} objects were not judged`);
 }
 
 export const schemaCheck: Check = {
