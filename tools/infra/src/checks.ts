@@ -1,6 +1,15 @@
 import type { Check } from './check.ts';
+import { schemaCheck } from './schemas/schema-check.ts';
 import { SPIRE_CHART } from './spire/chart-check.ts';
 import { terraformCheck } from './terraform/terraform-check.ts';
+import { vaultChartCheck } from './vault/chart-check.ts';
+import { vaultNetworkCheck } from './vault/network-check.ts';
 
-/** In the order in which they run. */
-export const CHECKS: readonly Check[] = [SPIRE_CHART, terraformCheck];
+/** In the order in which they run. One line a check, so that branches merge. */
+export const CHECKS: readonly Check[] = [
+  schemaCheck, //
+  vaultChartCheck,
+  vaultNetworkCheck,
+  SPIRE_CHART,
+  terraformCheck,
+];

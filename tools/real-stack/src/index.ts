@@ -1,3 +1,4 @@
+export { cacheFolder } from './cache-folder.ts';
 export { COMPONENTS, type Component } from './components.ts';
 export { ETCD_VERSION, installEtcd } from './etcd/install.ts';
 export { type EtcdServer, type StartEtcdOptions, startEtcd } from './etcd/start.ts';
@@ -22,6 +23,7 @@ export {
   PLATFORMATIC_KAFKA_VERSION,
 } from './kafka/install.ts';
 export { type KafkaServer, type StartKafkaOptions, startKafka } from './kafka/start.ts';
+export { filesHash, type Installation, installed } from './installation.ts';
 export type { CallOptions, KubernetesApi, ServiceAccountTokenRequest } from './kubernetes/api.ts';
 export { installKubernetes, KUBERNETES_VERSION } from './kubernetes/install.ts';
 export { KubernetesCluster, type StartKubernetesOptions, startKubernetes } from './kubernetes/start.ts';
