@@ -1,6 +1,7 @@
 import type { Check } from './check.ts';
-import { SPIRE_CHART } from './spire/chart-check.ts';
+import { spireChartCheck } from './spire/chart-check.ts';
+import { spireServersCheck } from './spire/real/servers-check.ts';
 import { terraformCheck } from './terraform/terraform-check.ts';
 
 /** In the order in which they run. */
-export const CHECKS: readonly Check[] = [SPIRE_CHART, terraformCheck];
+export const CHECKS: readonly Check[] = [spireChartCheck, spireServersCheck, terraformCheck];
