@@ -22,6 +22,9 @@ export {
   PLATFORMATIC_KAFKA_VERSION,
 } from './kafka/install.ts';
 export { type KafkaServer, type StartKafkaOptions, startKafka } from './kafka/start.ts';
+export type { CallOptions, KubernetesApi, ServiceAccountTokenRequest } from './kubernetes/api.ts';
+export { installKubernetes, KUBERNETES_VERSION } from './kubernetes/install.ts';
+export { KubernetesCluster, type StartKubernetesOptions, startKubernetes } from './kubernetes/start.ts';
 export { installMoto, MOTO_VERSION } from './moto/install.ts';
 export { type AwsCredentials, type MotoServer, type StartMotoOptions, startMoto } from './moto/start.ts';
 export { type InstallOptions, installOpenBao, OPEN_BAO_VERSION, OPEN_BAO_WITH_AWSKMS } from './open-bao/install.ts';
