@@ -14,6 +14,7 @@ import { shownEntries, wantedEntries } from '../entry-list.ts';
 import { SERVER_ALERT_METRICS } from '../metrics.ts';
 import { type Rendering, rendering } from '../renderings.ts';
 import { POD } from '../rules/pods.ts';
+import { point } from './point.ts';
 import { relocatedServer, type ServerPlace, startOf } from './relocation.ts';
 import { eventually, RealServer } from './server.ts';
 
@@ -21,16 +22,6 @@ const RENDERINGS: readonly Rendering[] = ['prod', 'full', 'hostNetwork', 'disk',
 
 /** A password that a shell, JSON or a connection string would stumble over. */
 const PASSWORD = `p"w\\d $x'=`;
-
-/** Runs one point: it passes when it does not throw. */
-async function point(report: Report, what: string, run: () => Promise<void> | void): Promise<void> {
-  try {
-    await run();
-    report.passed(what);
-  } catch (error) {
-    report.failed(what, messageOf(error));
-  }
-}
 
 type Program = 'spire-server' | 'spire-agent';
 
