@@ -1,6 +1,8 @@
 import type { Check } from './check.ts';
 import { schemaCheck } from './schemas/schema-check.ts';
-import { SPIRE_CHART } from './spire/chart-check.ts';
+import { spireChartCheck } from './spire/chart-check.ts';
+import { spireAttestationCheck } from './spire/real/attestation-check.ts';
+import { spireServersCheck } from './spire/real/servers-check.ts';
 import { terraformCheck } from './terraform/terraform-check.ts';
 import { vaultChartCheck } from './vault/chart-check.ts';
 import { vaultNetworkCheck } from './vault/network-check.ts';
@@ -10,6 +12,8 @@ export const CHECKS: readonly Check[] = [
   schemaCheck, //
   vaultChartCheck,
   vaultNetworkCheck,
-  SPIRE_CHART,
+  spireChartCheck,
+  spireServersCheck,
+  spireAttestationCheck,
   terraformCheck,
 ];

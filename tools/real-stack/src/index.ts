@@ -14,6 +14,7 @@ export {
 } from './go-peer/go-peer.ts';
 export { installGoPeer } from './go-peer/install.ts';
 export { HVAC_VERSION, installHvac } from './hvac/install.ts';
+export { GuardedProcess, type GuardedProcessOptions } from './guarded-process.ts';
 export { INFRASTRUCTURE_TOOLS, type InfrastructureTool, installTool, toolVersion } from './infra/tools.ts';
 export {
   installKafka,
@@ -37,6 +38,7 @@ export {
   type StartUnsealingOptions,
   UnsealingOpenBao,
 } from './open-bao/unsealing.ts';
+export { type StartTlsPostgresOptions, startTlsPostgres, type TlsPostgres } from './postgres/start.ts';
 export { RealStackError, type RealStackErrorCode } from './real-stack-error.ts';
 export { type InstallRedisOptions, installRedis, REDIS_VERSION } from './redis/install.ts';
 export { type RedisServer, type StartRedisOptions, startRedis } from './redis/start.ts';

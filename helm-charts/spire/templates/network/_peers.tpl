@@ -34,14 +34,14 @@ podSelector:
         cidr: {{ . }}
     {{- end }}
   ports:
-    - {protocol: UDP, port: 53}
-    - {protocol: TCP, port: 53}
+    - { protocol: UDP, port: 53 }
+    - { protocol: TCP, port: 53 }
 {{- end }}
 
 {{- define "spire.apiServerEgress" -}}
 - to: {{- include "spire.cidrs" .Values.networkPolicy.apiServer.cidrs | trim | nindent 4 }}
   ports:
     {{- range .Values.networkPolicy.apiServer.ports }}
-    - {protocol: TCP, port: {{ . }}}
+    - { protocol: TCP, port: {{ . }} }
     {{- end }}
 {{- end }}

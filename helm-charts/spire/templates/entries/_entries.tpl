@@ -46,7 +46,7 @@ args:
 resources: {{- toYaml $root.Values.entries.resources | nindent 2 }}
 securityContext: {{- include "spire.restrictedContainer" $root | nindent 2 }}
 env:
-  - {name: HOME, value: /tmp}
+  - { name: HOME, value: /tmp }
 volumeMounts:
   - name: cache
     mountPath: /tmp
@@ -75,7 +75,7 @@ spec:
       resources: {{- toYaml .Values.entries.resources | nindent 8 }}
       securityContext: {{- include "spire.restrictedContainer" . | nindent 8 }}
       env:
-        - {name: HOME, value: /tmp}
+        - { name: HOME, value: /tmp }
       volumeMounts:
         - name: cache
           mountPath: /tmp
