@@ -53,7 +53,7 @@ checkNode();
 checkSystem();
 if (!program) fail('usage: node tools/bootstrap.mjs <program below the root> [arguments…]');
 installIfNeeded();
-run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], 'The build (tsc -b)');
+run(process.execPath, [join(root, 'tools', 'build.mjs')], 'The build');
 
 process.argv = [process.argv[0], join(root, program), ...programArguments];
 await import(pathToFileURL(join(root, program)).href);

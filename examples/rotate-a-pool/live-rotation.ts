@@ -22,9 +22,7 @@ export async function runExample(servers: Servers, rotations: number): Promise<O
   await makeReaderRole(servers, 5);
   const { address, caFile, rootToken, postgres } = servers;
   // The example runs on what is built; when the build fails here, another check says so better.
-  spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'libraries/security'], {
-    cwd: root,
-  });
+  spawnSync(process.execPath, [join(root, 'tools/build.mjs'), 'libraries/security'], { cwd: root });
   const child = spawn(process.execPath, [join(import.meta.dirname, 'rotate-a-pool.mjs')], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],

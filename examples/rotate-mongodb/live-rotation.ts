@@ -28,9 +28,7 @@ interface Line {
 /** Runs the example as its reader would, while an operator replaces the stored login `rotations` times. */
 export async function runExample(target: MongoTarget, rotations: number): Promise<Observed> {
   // The example runs on what is built; when the build fails here, another check says so better.
-  spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'libraries/security'], {
-    cwd: root,
-  });
+  spawnSync(process.execPath, [join(root, 'tools/build.mjs'), 'libraries/security'], { cwd: root });
   const stateFolder = mkdtempSync(join(tmpdir(), 'authority-'));
   const authority = await DevAuthority.open({ stateFolder });
   const { address, caFile, caPem, rootToken } = authority;

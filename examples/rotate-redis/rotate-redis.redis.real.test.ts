@@ -26,9 +26,7 @@ function settingsOf(path: string): Record<string, unknown> {
 
 beforeAll(async () => {
   // The example runs on what is built; when the build fails here, another check says so better.
-  spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'libraries/security'], {
-    cwd: root,
-  });
+  spawnSync(process.execPath, [join(root, 'tools/build.mjs'), 'libraries/security'], { cwd: root });
   [bao, redis] = await Promise.all([startOpenBao(), startRedis()]);
   const auth = tokenAuth({ token: bao.rootToken });
   vault = await VaultClient.open({ address: bao.address, ca: { file: bao.caFile }, auth });

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import type { RotateKafkaOptions } from './commands/rotate.ts';
+import type { RotateKafkaOptions } from './commands/rotate-kafka.ts';
+import type { RotateMongodbOptions } from './commands/rotate-mongodb.ts';
 import { EXIT, Failure } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
 
@@ -94,26 +95,38 @@ function program(): Command {
   }
 
   const rotate = hive.command('rotate').description('replace a login that is kept in KV, while its users work');
-  withCommon(rotate.command('kafka'))
+  const withRotation = (command: Command): Command =>
+    withCommon(command)
+      .option('--path <path>', 'the KV entry with the login to replace')
+      .option('--mount <mount>', 'the KV engine', 'secret')
+      .option('--admin-path <path>', 'the KV entry with the login that may make users')
+      .option('--consumer <name...>', 'wait for this consumer too, besides those that report', [])
+      .option('--allow-no-consumers', 'go on when there is nobody to wait for', false)
+      .option('--prefix <text>', 'what new user names begin with (default: the path with dashes)')
+      .option('--deadline <seconds>', 'how long consumers may take; late ones count as gone', '300')
+      .option('--vault-address <url>', 'default: VAULT_ADDR', process.env.VAULT_ADDR)
+      .option('--vault-ca <file>', 'default: VAULT_CACERT', process.env.VAULT_CACERT)
+      .option('--vault-token-file <file>', 'a file with the token')
+      .option('--vault-role <role>', 'log in by JWT with this role')
+      .option('--vault-jwt-file <file>', 'a file with the JWT')
+      .option('--vault-auth-mount <mount>', 'of the jwt method', 'jwt');
+  withRotation(rotate.command('kafka'))
     .description('replace a Kafka SCRAM user: make B, write KV, wait for every consumer, delete A')
-    .option('--path <path>', 'the KV entry with the login to replace')
-    .option('--mount <mount>', 'the KV engine', 'secret')
-    .option('--admin-path <path>', 'the KV entry with the login that may make users')
     .option('--broker <host:port...>', 'brokers to ask, the first that answers is', [])
     .option('--ca <file>', "the authority of the brokers' certificates, in PEM (default: the system's)")
-    .option('--consumer <name...>', 'wait for this consumer too, besides those that report', [])
-    .option('--allow-no-consumers', 'go on when there is nobody to wait for', false)
     .option('--template <user>', 'for a first login: the user whose ACLs it gets')
-    .option('--prefix <text>', 'what new user names begin with (default: the path with dashes)')
-    .option('--deadline <seconds>', 'how long consumers may take; late ones count as gone', '300')
-    .option('--vault-address <url>', 'default: VAULT_ADDR', process.env.VAULT_ADDR)
-    .option('--vault-ca <file>', 'default: VAULT_CACERT', process.env.VAULT_CACERT)
-    .option('--vault-token-file <file>', 'a file with the token')
-    .option('--vault-role <role>', 'log in by JWT with this role')
-    .option('--vault-jwt-file <file>', 'a file with the JWT')
-    .option('--vault-auth-mount <mount>', 'of the jwt method', 'jwt')
     .action((options: CommonOptions & RotateKafkaOptions) =>
-      run(options, async (output) => (await import('./commands/rotate.ts')).rotateKafka(options, output)),
+      run(options, async (output) => (await import('./commands/rotate-kafka.ts')).rotateKafka(options, output)),
+    );
+  withRotation(rotate.command('mongodb'))
+    .description('replace a MongoDB user: make B, write KV, wait for every consumer, drop A')
+    .option('--uri <uri>', 'mongodb://HOST:PORT or mongodb+srv://HOST, without a login; always over TLS')
+    .option('--ca <file>', "the authority of the servers' certificates, in PEM (default: the system's)")
+    .option('--database <name>', 'the database that the users belong to', 'admin')
+    .option('--template <user>', 'for a first login: the user whose roles it gets')
+    .option('--role <role@database...>', 'for a first login without a template: a role that it gets', [])
+    .action((options: CommonOptions & RotateMongodbOptions) =>
+      run(options, async (output) => (await import('./commands/rotate-mongodb.ts')).rotateMongodb(options, output)),
     );
   return hive;
 }

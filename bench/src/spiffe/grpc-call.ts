@@ -38,7 +38,7 @@ export async function* grpcCallResults(): AsyncGenerator<Result> {
   const auth = new SpiffeAuthInterceptor({ ...options, methods: { [METHOD]: [ID] } });
   const guarded = await openEcho(
     new Server({ interceptors: [auth.interceptor] }),
-    jwtSvidInterceptor({ fetchJwtSvid: async () => svid }, AUDIENCE),
+    jwtSvidInterceptor({ fetchJwtSvid: async () => svid, cachedJwtSvid: () => svid }, AUDIENCE),
   );
   const open = await openEcho(new Server());
   const rounds: { ours: number[]; peer: number[] } = { ours: [], peer: [] };

@@ -1,1 +1,8 @@
-export { ConfigError, field, readConfig } from '@neural-hive/security/config';
+export {
+  ConfigError,
+  type Environment,
+  field,
+  readConfig,
+  readParts,
+  withDefaults,
+} from '@neural-hive/security/config';

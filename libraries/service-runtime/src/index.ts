@@ -13,10 +13,11 @@ export {
   type RotationTotals,
   totalsOf,
 } from './board-entry.ts';
-export { ConfigError, field, readConfig } from './config.ts';
+export { ConfigError, type Environment, field, readConfig, readParts, withDefaults } from './config.ts';
 export { CredentialBoard, type CredentialBoardOptions } from './credential-board.ts';
 export { type ListeningServer, listenHttp, pathOf, readBody, sendError, sendJson } from './http-server.ts';
 export { type IdentityOptions, openIdentity, type ServiceIdentity } from './identity.ts';
+export { JwtSvidCache, type JwtSvidCacheOptions } from './jwt-svid-cache.ts';
 export { createLogger, type Logger, type LoggerOptions, REDACTED_PATHS, scrubSecrets } from './logger.ts';
 export { type ManagementServer, type ManagementServerOptions, managementServer } from './management-server.ts';
 export {
@@ -25,6 +26,7 @@ export {
   type ObservabilityServerOptions,
   observabilityServer,
 } from './observability-server.ts';
+export { type OpenVaultOptions, openVault, type ServiceVault } from './open-vault.ts';
 export { watchParent } from './parent-watch.ts';
 export { ResourceStack, withResources } from './resource-stack.ts';
 export { type RotatingEntryOptions, rotatingEntry } from './rotating-entry.ts';
@@ -35,6 +37,8 @@ export {
   type ServiceContext,
   type ServiceDefinition,
 } from './run-service.ts';
+export { type SecuritySettings, securitySettings } from './security-settings.ts';
+export { type SecurityParts, SecurityState, type SecurityStateOptions } from './security-state.ts';
 export { createServiceMetrics, type ServiceMetrics } from './service-metrics.ts';
 export { type VaultTokenEntryOptions, vaultTokenEntry } from './vault-token-entry.ts';
 export { type ObservedX509Source, type X509EntryOptions, x509Entry } from './x509-entry.ts';

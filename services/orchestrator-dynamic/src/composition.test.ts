@@ -1,8 +1,10 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { SPIFFE_IDS } from '@neural-hive/contracts';
 import { spiffeAgent } from '@neural-hive/security/http';
 import { matchId, X509Source } from '@neural-hive/security/spiffe';
 import { createLogger, createServiceMetrics, type OpenService } from '@neural-hive/service-runtime';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openOrchestrator } from './composition.ts';
 import { orchestratorConfig } from './config.ts';
 import { EmbeddedPlatform } from './testing/embedded-platform.ts';
@@ -96,7 +98,18 @@ describe('the orchestrator on leased credentials', () => {
   test('tells probes and scrapers how it is', async () => {
     const { metricsPort } = orchestrator.ready;
     const ready = await fetch(`http://127.0.0.1:${metricsPort}/ready`);
-    expect([ready.status, await ready.json()]).toMatchObject([200, { ok: true, vault: 'healthy' }]);
+    expect([ready.status, await ready.json()]).toMatchObject([200, { ok: true, security: 'healthy' }]);
+    const health = await fetch(`http://127.0.0.1:${metricsPort}/health`);
+    expect([health.status, await health.json()]).toMatchObject([
+      200,
+      {
+        state: 'healthy',
+        reasons: [],
+        breaker: 'closed',
+        leases: { active: 1 },
+        svids: { x509: 'healthy', jwt: 'healthy' },
+      },
+    ]);
     const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
     expect(text).toContain('orchestrator_vault_renewal_task_runs_total');
     expect(text).toContain('orchestration_workflows_completed_total{status="COMPLETED"} 2');
@@ -120,4 +133,58 @@ describe('the orchestrator on leased credentials', () => {
     await orchestrator.close();
     expect(await logins()).toEqual([]);
   });
+});
+
+describe('an orchestrator that was told to fail open, with Vault away', () => {
+  let gate: Server;
+  let letIn: boolean;
+
+  beforeAll(async () => {
+    gate = createServer((socket) => {
+      socket.on('error', () => undefined);
+      if (!letIn) return void socket.destroy();
+      const { hostname, port } = new URL(platform.authority.address);
+      const onward = connect(Number(port), hostname).on('error', () => socket.destroy());
+      socket.pipe(onward).pipe(socket);
+    }).listen(0, '127.0.0.1');
+    await once(gate, 'listening');
+  });
+  beforeEach(() => {
+    letIn = false;
+  });
+  afterAll(() => gate?.close());
+
+  const open = (env: Record<string, string>, counted = createServiceMetrics()) =>
+    openOrchestrator(
+      orchestratorConfig({
+        ...platform.environment,
+        VAULT_ADDRESS: `https://127.0.0.1:${(gate.address() as AddressInfo).port}`,
+        SERVICE_REGISTRY_PORT: '1',
+        ...env,
+      }),
+      {
+        log: createLogger({ name: 'orchestrator-dynamic', level: 'silent' }),
+        metrics: counted,
+        signal: new AbortController().signal,
+      },
+    );
+
+  test('says so to its probes, and starts once Vault is there', async () => {
+    // An address of this test alone, so that the port is known before it listens.
+    const METRICS_HOST = `127.${100 + (process.pid % 100)}.${(process.pid >> 8) % 250}.7`;
+    const probe = async (path: string) => {
+      const response = await fetch(`http://${METRICS_HOST}:9090${path}`).catch(() => undefined);
+      return response === undefined ? undefined : [response.status, await response.json()];
+    };
+    const opening = open({ VAULT_FAIL_OPEN: 'true', METRICS_HOST, METRICS_PORT: '9090' });
+    const reasons = ['vault: it cannot be used'];
+    await expect
+      .poll(() => probe('/health'), { timeout: 20_000 })
+      .toMatchObject([200, { ok: true, failOpen: true, state: 'unhealthy', reasons }]);
+    expect(await probe('/ready')).toEqual([503, { ok: false, starting: true }]);
+    letIn = true;
+    const opened = await opening;
+    expect(await probe('/ready')).toMatchObject([200, { ok: true, security: 'healthy' }]);
+    await opened.close();
+  }, 60_000);
 });

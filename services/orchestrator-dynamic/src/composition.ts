@@ -1,21 +1,26 @@
 import type { TLSSocket } from 'node:tls';
 import { AUDIENCES, DATABASE_ROLES, KV_PATHS, SPIFFE_IDS } from '@neural-hive/contracts';
-import { databaseCredentials, kvSecret, RotatingCredential } from '@neural-hive/security/credentials';
+import { databaseCredentials, kvSecret, parseLogin, RotatingCredential } from '@neural-hive/security/credentials';
 import { jwtSvidInterceptor, spiffeChannelCredentials } from '@neural-hive/security/grpc';
 import { httpsServer } from '@neural-hive/security/http';
 import { type RotatingPool, rotatingListener, rotatingPool } from '@neural-hive/security/pg';
-import { type JwtSource, matchId, matchMemberOf, TrustDomain, type X509Source } from '@neural-hive/security/spiffe';
+import { matchId, matchMemberOf } from '@neural-hive/security/spiffe';
 import { peerSpiffeId } from '@neural-hive/security/tls';
-import { jwtAuth, kubernetesAuth, type VaultAuth, VaultClient } from '@neural-hive/security/vault';
+import type { VaultClient } from '@neural-hive/security/vault';
 import {
+  type Check,
   CredentialBoard,
+  JwtSvidCache,
   managementServer,
   type OpenService,
   observabilityServer,
   openIdentity,
+  openVault,
   type ResourceStack,
   rotatingEntry,
+  SecurityState,
   type ServiceContext,
+  type ServiceIdentity,
   vaultTokenEntry,
   withResources,
   x509Entry,
@@ -25,7 +30,7 @@ import { AnnouncementEcho, ECHO_CHANNEL } from './adapters/postgres/announcement
 import { PlanEngine } from './adapters/postgres/plan-engine.ts';
 import { orchestratorMetrics } from './adapters/prometheus/orchestrator-metrics.ts';
 import { RegistryAdmission } from './adapters/registry/registry-admission.ts';
-import { OrchestratorVaultClient, parseLogin } from './adapters/vault/orchestrator-vault-client.ts';
+import { OrchestratorVaultClient } from './adapters/vault/orchestrator-vault-client.ts';
 import { openApiServer } from './api/api-server.ts';
 import type { OrchestratorConfig } from './config.ts';
 import { DEFAULT_POLICY } from './domain/index.ts';
@@ -38,24 +43,36 @@ interface Parts {
   readonly config: OrchestratorConfig;
   readonly context: ServiceContext;
   readonly resources: ResourceStack;
+  readonly state: SecurityState;
 }
 
-/** Opens the orchestrator: identity, Vault, database, engine, then what others talk to. Closes in reverse. */
+/** Opens the orchestrator: identity, probes, Vault, database, engine, then what others talk to. Closes in reverse. */
 export function openOrchestrator(config: OrchestratorConfig, context: ServiceContext): Promise<OpenService> {
   return withResources(async (resources) => {
-    const parts = { config, context, resources };
-    const { log, metrics } = context;
+    const { log, metrics, signal } = context;
+    const { spiffe, tokenCache } = config.security;
     const own = orchestratorMetrics(metrics.registry);
-    const { x509, jwt } = resources.use(
-      await openIdentity({ endpoint: config.spiffe.endpoint, metrics: metrics.spiffe, signal: context.signal }),
+    const identity = resources.use(await openIdentity({ ...spiffe, metrics: metrics.spiffe, logger: log, signal }));
+    const { x509 } = identity;
+    const state = new SecurityState({ failOpen: config.security.vault.failOpen, identities: identity.sources });
+    const parts = { config, context, resources, state };
+    let ready: Check = () => ({ ok: false, starting: true });
+    // First of all that listens: whoever probes sees what the rest waits for.
+    const observability = resources.use(
+      await observabilityServer({
+        ...config.metrics,
+        registry: metrics.registry,
+        health: state.health,
+        ready: () => ready(),
+      }),
     );
-    const client = await openVault(parts, jwt);
-    const vault = new OrchestratorVaultClient({
-      client,
-      kvMount: config.vault.kvMount,
-      databaseMount: config.vault.databaseMount,
-      counters: own.credentials,
-    });
+    const jwt = resources.use(
+      new JwtSvidCache({ source: identity.jwt, settings: tokenCache, metrics: metrics.tokenCache, logger: log }),
+    );
+    const { client } = resources.use(await openVault({ config: config.security.vault, jwt, context }));
+    state.useVault(client);
+    const { kv: kvMount, database: databaseMount } = config.security.vault.mounts;
+    const vault = new OrchestratorVaultClient({ client, kvMount, databaseMount, counters: own.credentials });
     const { login, pool } = await openDatabase(parts, client, vault);
     const admission = resources.use(
       new RegistryAdmission({
@@ -87,12 +104,11 @@ export function openOrchestrator(config: OrchestratorConfig, context: ServiceCon
       pool,
       wake: (planId) => engine.wake(planId),
     });
-    const api = resources.use(await openApi(parts, engine, x509, jwt));
+    const api = resources.use(await openApi(parts, engine, identity));
 
     const board = resources.use(new CredentialBoard({ logger: log }));
-    const health = () => ({ ok: x509.health().state !== 'unhealthy' });
     const management = resources.use(
-      await managementServer({ identity: x509, ...config.management, board, health, logger: log }),
+      await managementServer({ identity: x509, ...config.management, board, health: state.health, logger: log }),
     );
     board.register(
       rotatingEntry(login, {
@@ -106,50 +122,15 @@ export function openOrchestrator(config: OrchestratorConfig, context: ServiceCon
     );
     board.register(x509Entry(x509, { operate: (operation) => management.handshake(operation) }));
 
-    const observability = resources.use(
-      await observabilityServer({
-        ...config.metrics,
-        registry: metrics.registry,
-        health,
-        ready: async () => {
-          const [vaultHealth] = await Promise.all([
-            client.health(),
-            pool.query('select from orchestrator.plan limit 1'),
-          ]);
-          return { ok: vaultHealth.state !== 'unhealthy' && health().ok, vault: vaultHealth.state };
-        },
-      }),
-    );
+    ready = async () => {
+      const [security] = await Promise.all([state.look(), pool.query('select from orchestrator.plan limit 1')]);
+      return { ok: security.state !== 'unhealthy', security: security.state, reasons: security.reasons };
+    };
     return {
       ready: { port: api.port, managementPort: management.port, metricsPort: observability.port },
       close: () => resources.close(),
     };
   });
-}
-
-async function openVault({ config, context, resources }: Parts, jwt: JwtSource): Promise<VaultClient> {
-  const { vault } = config;
-  const auth: VaultAuth =
-    vault.authMethod === 'kubernetes'
-      ? kubernetesAuth({ role: vault.role, tokenFile: vault.tokenFile })
-      : jwtAuth({
-          role: vault.role,
-          fetchToken: async ({ signal }) =>
-            (await jwt.fetchJwtSvid({ audience: vault.audience, ...(signal && { signal }) })).token.reveal(),
-        });
-  return resources.use(
-    await VaultClient.open({
-      address: vault.address,
-      auth,
-      requestTimeoutMs: vault.requestTimeoutMs,
-      maxRetries: vault.maxRetries,
-      ...(vault.caFile !== undefined && { ca: { file: vault.caFile } }),
-      ...(vault.namespace !== undefined && { namespace: vault.namespace }),
-      metrics: context.metrics.vault,
-      logger: context.log,
-      signal: context.signal,
-    }),
-  );
 }
 
 function placeOf({ postgres }: OrchestratorConfig): pg.ClientConfig {
@@ -158,13 +139,15 @@ function placeOf({ postgres }: OrchestratorConfig): pg.ClientConfig {
 }
 
 async function openDatabase(
-  { config, context, resources }: Parts,
+  { config, context, resources, state }: Parts,
   client: VaultClient,
   vault: OrchestratorVaultClient,
 ) {
   const login = resources.use(
     await RotatingCredential.open({
-      provider: databaseCredentials(client, DATABASE_ROLES.orchestrator, { mount: config.vault.databaseMount }),
+      provider: databaseCredentials(client, DATABASE_ROLES.orchestrator, {
+        mount: config.security.vault.mounts.database,
+      }),
       drainTimeoutMs: DRAIN_MS,
       logger: context.log,
       metrics: context.metrics.credentials,
@@ -172,6 +155,7 @@ async function openDatabase(
     }),
   );
   vault.hold(login);
+  state.watch(login);
   const pool: RotatingPool = rotatingPool(
     login,
     { ...placeOf(config), max: config.postgres.poolSize },
@@ -189,13 +173,13 @@ interface AnnouncementOptions {
   readonly wake: (planId: string) => void;
 }
 
-async function openAnnouncements({ config, context, resources }: Parts, options: AnnouncementOptions) {
+async function openAnnouncements({ config, context, resources, state }: Parts, options: AnnouncementOptions) {
   const { client, vault, pool, wake } = options;
   const login = resources.use(
     await RotatingCredential.open({
       provider: kvSecret(client, KV_PATHS.orchestratorKafka, {
-        mount: config.vault.kvMount,
-        pollMs: config.vault.kvPollMs,
+        mount: config.security.vault.mounts.kv,
+        pollMs: config.kvPollMs,
         parse: parseLogin,
       }),
       drainTimeoutMs: DRAIN_MS,
@@ -205,6 +189,7 @@ async function openAnnouncements({ config, context, resources }: Parts, options:
     }),
   );
   vault.hold(login);
+  state.watch(login);
   const echo = new AnnouncementEcho(pool);
   // Plans that were announced while nobody listened are found by the engine's poll.
   resources.use(
@@ -219,19 +204,20 @@ async function openAnnouncements({ config, context, resources }: Parts, options:
   return { login, echo };
 }
 
-function openApi({ config, context }: Parts, engine: PlanEngine, x509: X509Source, jwt: JwtSource) {
-  const authorize = matchMemberOf(TrustDomain.parse(config.spiffe.trustDomain));
+function openApi({ config, context }: Parts, engine: PlanEngine, { x509, jwt }: ServiceIdentity) {
+  const { trustDomain, issuer, leewaySeconds } = config.security.spiffe;
   return openApiServer({
     engine,
     ...config.api,
     log: context.log,
     // A caller may come with a token alone; a certificate that is shown must be good.
-    createServer: (listener) => httpsServer({ identity: x509, authorize, clientCertificate: 'request' }, listener),
+    createServer: (listener) =>
+      httpsServer({ identity: x509, authorize: matchMemberOf(trustDomain), clientCertificate: 'request' }, listener),
     authentication: {
       bundles: jwt,
       audience: AUDIENCES.orchestrator,
-      issuer: config.spiffe.issuer,
-      leewaySeconds: config.leewaySeconds,
+      issuer,
+      leewaySeconds,
       peerSpiffeId: (socket) => peerSpiffeId(socket as TLSSocket),
       metrics: context.metrics.auth,
       log: context.log,

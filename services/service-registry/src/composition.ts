@@ -43,7 +43,7 @@ export function openRegistryService(config: RegistryConfig, context: ServiceCont
     const watchers = new Watchers({ store, maxPerIdentity: config.maxWatchesPerIdentity });
     const timing = { heartbeatTimeoutMs: config.heartbeatTimeoutMs };
     const { maxAgents, maxAgentsPerIdentity } = config;
-    const registry = new Registry({ store, watchers, timing, maxAgents, maxAgentsPerIdentity, metrics });
+    const registry = new Registry({ store, timing, maxAgents, maxAgentsPerIdentity, metrics });
     resources.use(startHealthLoop({ store, timing, metrics, intervalMs: config.healthCheckIntervalMs, log }));
 
     const check = (): CheckResult => {

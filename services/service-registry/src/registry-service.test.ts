@@ -301,7 +301,8 @@ describe('time and restarts', () => {
     const worker = await platform.clientOf(SPIFFE_IDS.worker, port);
     const { agentId } = await unaryCall(worker, register, registration());
     expect((await unaryCall(worker, discoverAgents, discovery)).agents).toHaveLength(1);
-    const next = events(worker.watchAgents({ agentType: 0, afterRevision: 1 }).on('error', () => undefined));
+    const next = events(worker.watchAgents({ agentType: 0, afterRevision: 0 }).on('error', () => undefined));
+    expect(await next()).toMatchObject({ eventType: EventType.REGISTERED, agent: { agentId } });
     expect(await next()).toMatchObject({ eventType: EventType.STATUS_CHANGED, agent: { agentId, status: 2 } });
     expect((await unaryCall(worker, discoverAgents, discovery)).agents).toHaveLength(0);
     expect(await next()).toMatchObject({ eventType: EventType.DEREGISTERED, agent: { agentId } });

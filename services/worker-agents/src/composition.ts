@@ -2,11 +2,15 @@ import { AUDIENCES, SPIFFE_IDS } from '@neural-hive/contracts';
 import { jwtSvidInterceptor, spiffeChannelCredentials } from '@neural-hive/security/grpc';
 import { matchId } from '@neural-hive/security/spiffe';
 import {
+  type Check,
   CredentialBoard,
+  JwtSvidCache,
   managementServer,
   type OpenService,
   observabilityServer,
   openIdentity,
+  openVault,
+  SecurityState,
   type ServiceContext,
   vaultTokenEntry,
   withResources,
@@ -16,8 +20,6 @@ import { ArtifactStore } from './adapters/filesystem/artifact-store.ts';
 import { ReleaseStore } from './adapters/filesystem/release-store.ts';
 import { openTicketTransport } from './adapters/postgres/ticket-transport.ts';
 import { Registration } from './adapters/registry/registration.ts';
-import { jwtSvidEntry } from './adapters/spiffe/jwt-svid-entry.ts';
-import { openVault } from './adapters/vault/open-vault.ts';
 import { queryLoginEntry } from './adapters/vault/query-login-entry.ts';
 import { WorkerVaultClient } from './adapters/vault/worker-vault-client.ts';
 import type { AttemptRunner } from './attempts/attempt-runner.ts';
@@ -41,34 +43,38 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
   return withResources(async (resources) => {
     const { log, signal } = context;
     const metrics = workerMetrics(context.metrics.registry);
+    const { spiffe, tokenCache } = config.security;
     const identity = resources.use(
-      await openIdentity({ endpoint: config.spiffeEndpoint, metrics: context.metrics.spiffe, signal }),
+      await openIdentity({ ...spiffe, metrics: context.metrics.spiffe, logger: log, signal }),
     );
-    const vaultTokens = jwtSvidEntry(identity.jwt, AUDIENCES.vault);
-    const registryTokens = jwtSvidEntry(identity.jwt, AUDIENCES.registry);
-    const vault = resources.use(
-      await openVault({
-        config: config.vault,
-        fetchToken: async ({ signal: stop }) => {
-          const svid = await vaultTokens.source.fetchJwtSvid({
-            audience: AUDIENCES.vault,
-            ...(stop && { signal: stop }),
-          });
-          return svid.token.reveal();
-        },
-        logger: log,
-        metrics: context.metrics.vault,
-        signal,
+    const { x509, jwt } = identity;
+    const security = new SecurityState({
+      failOpen: config.security.vault.failOpen,
+      identities: identity.sources,
+    });
+    let ready: Check = () => ({ ok: false, starting: true });
+    // First of all that listens: whoever probes sees what the rest waits for.
+    const observability = resources.use(
+      await observabilityServer({
+        ...config.metrics,
+        health: security.health,
+        ready: () => ready(),
+        registry: context.metrics.registry,
       }),
     );
-    const { kvMount, databaseMount, kvPollMs } = config.vault;
+    const tokens = resources.use(
+      new JwtSvidCache({ source: jwt, settings: tokenCache, metrics: context.metrics.tokenCache, logger: log }),
+    );
+    const { client: vault } = resources.use(await openVault({ config: config.security.vault, jwt: tokens, context }));
+    security.useVault(vault);
+    const { kv: kvMount, database: databaseMount } = config.security.vault.mounts;
     const secrets = new WorkerVaultClient({ client: vault, kvMount, databaseMount, metrics });
     const { agentId } = config;
     const transport = await openTicketTransport({
       vault,
       kvMount,
       databaseMount,
-      kvPollMs,
+      kvPollMs: config.kvPollMs,
       database: config.postgres,
       agentId,
       logger: log,
@@ -76,7 +82,10 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
       resources,
       signal,
     });
-    for (const credential of transport.credentials) secrets.hold(credential);
+    for (const credential of transport.credentials) {
+      secrets.hold(credential);
+      security.watch(credential);
+    }
 
     const runner = resources.use(await openRunner(config));
     if (!runner.separated) log.warn({}, 'attempts run under the worker’s own uid: uid separation is not enforced');
@@ -89,14 +98,14 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
       secrets,
       executors: await executorsOf(config, runner, { lease: queryLogins.lease, onRevokeFailed }),
       capacity: config.capacity,
-      publisher: { agentId, spiffeId: identity.x509.getX509Svid().id.toString() },
+      publisher: { agentId, spiffeId: x509.getX509Svid().id.toString() },
       metrics,
       log,
     });
     const registration = new Registration({
       address: config.registry.address,
-      credentials: spiffeChannelCredentials({ identity: identity.x509, authorize: matchId(SPIFFE_IDS.registry) }),
-      interceptors: [jwtSvidInterceptor(registryTokens.source, AUDIENCES.registry)],
+      credentials: spiffeChannelCredentials({ identity: x509, authorize: matchId(SPIFFE_IDS.registry) }),
+      interceptors: [jwtSvidInterceptor(tokens, AUDIENCES.registry)],
       instanceId: agentId,
       types: worker.types,
       capabilities: config.capabilities,
@@ -113,41 +122,32 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
     resources.defer(() => Promise.all([registration.close(), worker.drain(config.drainGraceMs)]));
 
     const board = resources.use(new CredentialBoard({ logger: log }));
-    const state = async () => {
-      const health = await vault.health();
-      const spiffe = identity.x509.health();
+    ready = async () => {
+      const { state, reasons } = await security.look();
       const registered = registration.agentId !== undefined;
-      const usable = health.state !== 'unhealthy' && spiffe.state !== 'unhealthy' && worker.connected;
       return {
-        ok: usable && registered,
-        vault: health.state,
-        spiffe: spiffe.state,
+        ok: state !== 'unhealthy' && worker.connected && registered,
+        security: state,
+        reasons,
         transport: worker.connected ? 'healthy' : 'unhealthy',
         registered,
         uidSeparation: runner.separated,
+        ...worker.telemetry(),
       };
     };
     const management = resources.use(
-      await managementServer({ identity: identity.x509, ...config.management, board, health: state, logger: log }),
+      await managementServer({ identity: x509, ...config.management, board, health: ready, logger: log }),
     );
     for (const entry of [
       ...transport.entries,
       vaultTokenEntry(vault),
-      x509Entry(identity.x509, { operate: (operation) => management.handshake(operation) }),
+      x509Entry(x509, { operate: (operation) => management.handshake(operation) }),
       queryLogins.entry,
-      vaultTokens.entry,
-      registryTokens.entry,
+      tokens.entry(AUDIENCES.vault),
+      tokens.entry(AUDIENCES.registry),
     ]) {
       board.register(entry);
     }
-    const observability = resources.use(
-      await observabilityServer({
-        ...config.metrics,
-        health: () => ({ ok: true, ...worker.telemetry() }),
-        ready: state,
-        registry: context.metrics.registry,
-      }),
-    );
     if (!(await registration.registeredWithin(FIRST_REGISTRATION_MS))) {
       log.warn({ registry: config.registry.address }, 'not registered yet: going on and trying again');
     }

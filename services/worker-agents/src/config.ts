@@ -3,9 +3,16 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AGENT_SOCKET, type TaskType, taskType, WORKLOADS } from '@neural-hive/contracts';
+import { type TaskType, taskType, WORKLOADS } from '@neural-hive/contracts';
 import { messageOf } from '@neural-hive/security/common';
-import { ConfigError, field, readConfig } from '@neural-hive/service-runtime';
+import {
+  ConfigError,
+  field,
+  readConfig,
+  readParts,
+  type SecuritySettings,
+  securitySettings,
+} from '@neural-hive/service-runtime';
 import { z } from 'zod';
 import { defaultPrograms, type ProgramCatalogue, programCatalogue } from './attempts/program-catalogue.ts';
 import type { Capacity } from './domain/capacity.ts';
@@ -29,7 +36,7 @@ const byType = z
 const absoluteFolder = field.text().refine(isAbsolute, 'must be an absolute path');
 
 const environment = z.object({
-  ENVIRONMENT: z.enum(['development', 'test', 'staging', 'production']).default('development'),
+  ENVIRONMENT: z.enum(['development', 'dev', 'local', 'test', 'staging', 'production']).default('production'),
   /** Names this process among the workers. Default: a random one. */
   AGENT_ID: z
     .string()
@@ -67,21 +74,8 @@ const environment = z.object({
   /** Default 5 s in development, else 30 s. */
   HEARTBEAT_INTERVAL_SECONDS: field.seconds({ min: 0.1, max: 300 }).optional(),
 
-  VAULT_ADDRESS: z.url({ protocol: /^https$/, error: 'must be an https URL' }),
-  VAULT_CA_BUNDLE: field.text().optional(),
-  VAULT_NAMESPACE: field.text().optional(),
-  VAULT_AUTH_METHOD: z.enum(['kubernetes', 'jwt']).default('kubernetes'),
-  VAULT_KUBERNETES_ROLE: field.text().default(WORKLOADS['worker-agents'].serviceAccount),
-  VAULT_TOKEN_PATH: field.text().default('/var/run/secrets/kubernetes.io/serviceaccount/token'),
-  VAULT_MOUNT_KV: field.text().default('secret'),
-  VAULT_MOUNT_DATABASE: field.text().default('database'),
-  VAULT_TIMEOUT_SECONDS: field.seconds({ min: 0.1, max: 60 }).default(5),
-  VAULT_MAX_RETRIES: field.count({ max: 20 }).default(3),
   /** How often the stored login of the announcements is looked at. */
   VAULT_KV_POLL_SECONDS: field.seconds({ min: 0.05, max: 3_600 }).default(1),
-
-  SPIFFE_ENDPOINT_SOCKET: field.text().optional(),
-  SPIFFE_SOCKET_PATH: field.text().optional(),
 
   METRICS_HOST: field.text().default('127.0.0.1'),
   METRICS_PORT: field.port().default(9_090),
@@ -111,27 +105,23 @@ export interface WorkerConfig {
     readonly port: number;
     readonly heartbeatMs: number;
   };
-  readonly vault: {
-    readonly address: string;
-    readonly caFile: string | undefined;
-    readonly namespace: string | undefined;
-    readonly auth: 'kubernetes' | 'jwt';
-    readonly role: string;
-    readonly tokenFile: string;
-    readonly kvMount: string;
-    readonly databaseMount: string;
-    readonly requestTimeoutMs: number;
-    readonly maxRetries: number;
-    readonly kvPollMs: number;
-  };
-  readonly spiffeEndpoint: string;
+  readonly security: SecuritySettings;
+  /** How often the stored login of the announcements is looked at. */
+  readonly kvPollMs: number;
   readonly metrics: { readonly host: string; readonly port: number };
   readonly management: { readonly host: string; readonly port: number };
 }
 
-/** Throws a `ConfigError` with every problem. */
-export function workerConfig(env?: Readonly<Record<string, string | undefined>>): WorkerConfig {
-  const read = readConfig(environment, env);
+/**
+ * The variables above, and those of `VaultConfig`, `SpiffeConfig` and `SecurityConfig`.
+ * @throws ConfigError with every problem
+ */
+export function workerConfig(env: Readonly<Record<string, string | undefined>> = process.env): WorkerConfig {
+  const { read, security, programs } = readParts({
+    read: () => readConfig(environment, env),
+    security: () => securitySettings('worker-agents', env),
+    programs: () => readPrograms(env.ALLOWED_PROGRAMS_FILE || undefined),
+  });
   const data = read.WORKER_DATA_FOLDER ?? process.cwd();
   const heartbeat = read.HEARTBEAT_INTERVAL_SECONDS ?? (read.ENVIRONMENT === 'development' ? 5 : 30);
   return {
@@ -150,7 +140,7 @@ export function workerConfig(env?: Readonly<Record<string, string | undefined>>)
       workspaces: join(data, 'workspaces'),
     },
     projects: read.WORKER_PROJECTS_FOLDER ?? fileURLToPath(new URL('../../../examples/projects', import.meta.url)),
-    programs: readPrograms(read.ALLOWED_PROGRAMS_FILE),
+    programs,
     launcherSocket: read.ATTEMPT_LAUNCHER_SOCKET,
     postgres: { host: read.POSTGRES_HOST, port: read.POSTGRES_PORT, database: read.POSTGRES_DATABASE },
     registry: {
@@ -159,20 +149,8 @@ export function workerConfig(env?: Readonly<Record<string, string | undefined>>)
       port: read.SERVICE_REGISTRY_PORT,
       heartbeatMs: heartbeat * 1_000,
     },
-    vault: {
-      address: read.VAULT_ADDRESS,
-      caFile: read.VAULT_CA_BUNDLE,
-      namespace: read.VAULT_NAMESPACE,
-      auth: read.VAULT_AUTH_METHOD,
-      role: read.VAULT_KUBERNETES_ROLE,
-      tokenFile: read.VAULT_TOKEN_PATH,
-      kvMount: read.VAULT_MOUNT_KV,
-      databaseMount: read.VAULT_MOUNT_DATABASE,
-      requestTimeoutMs: read.VAULT_TIMEOUT_SECONDS * 1_000,
-      maxRetries: read.VAULT_MAX_RETRIES,
-      kvPollMs: read.VAULT_KV_POLL_SECONDS * 1_000,
-    },
-    spiffeEndpoint: read.SPIFFE_ENDPOINT_SOCKET ?? read.SPIFFE_SOCKET_PATH ?? `unix://${AGENT_SOCKET}`,
+    security,
+    kvPollMs: read.VAULT_KV_POLL_SECONDS * 1_000,
     metrics: { host: read.METRICS_HOST, port: read.METRICS_PORT },
     management: { host: read.MANAGEMENT_HOST, port: read.MANAGEMENT_PORT },
   };

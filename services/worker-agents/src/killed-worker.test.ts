@@ -21,7 +21,7 @@ import { takeLock } from './adapters/filesystem/process-lock.ts';
 import { startAttemptLauncher } from './attempts/attempt-launcher.ts';
 import { programCatalogue } from './attempts/program-catalogue.ts';
 import { startTicketDatabase, type TicketDatabase } from './testing/database.ts';
-import { compiled, compiledGuards, openFolder, typescriptFolder } from './testing/guards.ts';
+import { compiled, compiledGuards, openFolder } from './testing/guards.ts';
 import { isAlive, processesOfUid } from './testing/processes.ts';
 import { ticketOf } from './testing/tickets.ts';
 
@@ -36,7 +36,7 @@ const processes = new Set<ChildProcess>();
 
 beforeAll(async () => {
   // The libraries that the process imports are found as they are built.
-  execFileSync(process.execPath, [join(typescriptFolder(), 'bin', 'tsc'), '-b', packageFolder]);
+  execFileSync(process.execPath, [join(packageFolder, '../../tools/build.mjs'), packageFolder]);
   mkdirSync(join(packageFolder, '.cache'), { recursive: true });
   built = mkdtempSync(join(packageFolder, '.cache', 'worker-'));
   chmodSync(built, 0o755);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, copyFileSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { chownSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ExecutionTicket, KV_PATHS, SPIFFE_IDS } from '@neural-hive/contracts';
@@ -45,7 +45,7 @@ function ownFolder(name: string, access: 'private' | 'crossed' = 'crossed'): str
 
 beforeAll(async () => {
   const projects = ['service-registry', 'worker-agents'].map((name) => join(repository, 'services', name));
-  execFileSync(process.execPath, [join(typescriptFolder(), 'bin', 'tsc'), '-b', ...projects]);
+  execFileSync(process.execPath, [join(repository, 'tools/build.mjs'), ...projects]);
   base = openFolder('service');
   const sockets = ownFolder('id', 'private');
   const own = separated ? { uid: WORKER_UID, gid: WORKER_UID } : {};
@@ -101,6 +101,7 @@ async function startWorker(agentId: string, data: string): Promise<ServiceProces
       SERVICE_REGISTRY_PORT: String(registry.ready.port ?? registry.ready.grpcPort),
       HEARTBEAT_INTERVAL_SECONDS: '0.2',
       WORKER_DATA_FOLDER: data,
+      VAULT_LEASE_JOURNAL_PATH: join(data, 'leases'),
       METRICS_PORT: '0',
       MANAGEMENT_PORT: '0',
       ...(separated ? { ATTEMPT_LAUNCHER_SOCKET: join(base, 'launch', 'l') } : {}),
@@ -128,7 +129,14 @@ describe('the worker as a service', () => {
     expect(worker.ready).toMatchObject({ agentId: 'agent-1', uidSeparation: separated });
     const http = async (path: string) => fetch(`http://127.0.0.1:${worker.ready.metrics}${path}`);
     const ready = await http('/ready');
-    expect(await ready.json()).toMatchObject({ ok: true, vault: 'healthy', registered: true });
+    expect(await ready.json()).toMatchObject({ ok: true, security: 'healthy', registered: true });
+    expect(await (await http('/health')).json()).toMatchObject({
+      ok: true,
+      state: 'healthy',
+      breaker: 'closed',
+      leases: { active: 1, failing: 0 },
+      svids: { x509: 'healthy', jwt: 'healthy' },
+    });
     expect(ready.status).toBe(200);
 
     const program = { program: 'tsc-build', project: 'release-app' };
@@ -188,7 +196,9 @@ describe('the worker as a service', () => {
     expect(metrics).toMatch(/^vault_lease_ttl_seconds\{state="active"\} \d/m);
     expect(worker.log()).not.toContain('release-app');
 
+    expect(readdirSync(join(data, 'leases'))).toHaveLength(1);
     expect(await worker.stop()).toBe(0);
+    expect(readdirSync(join(data, 'leases'))).toEqual([]);
     const { rows } = await database.admin.query("select rolname from pg_roles where rolname ~ '^v-'");
     expect(rows).toEqual([]);
     const sessions = await database.admin.query("select 1 from pg_stat_activity where application_name ~ '^worker'");
@@ -216,12 +226,13 @@ describe('the worker as a service', () => {
 
   test('a wrong configuration is one line for each problem', () => {
     const main = join(repository, 'services/worker-agents/dist/main.js');
-    const run = () => execFileSync(process.execPath, [main], { env: {}, stdio: 'pipe', encoding: 'utf8' });
+    const env = { VAULT_FAIL_OPEN: 'true' };
+    const run = () => execFileSync(process.execPath, [main], { env, stdio: 'pipe', encoding: 'utf8' });
     expect(run).toThrow(
       expect.objectContaining({
         status: 3,
         stderr: expect.stringMatching(
-          /worker-agents: POSTGRES_HOST: is required[^\n]*\nworker-agents: VAULT_ADDRESS: is required/,
+          /worker-agents: POSTGRES_HOST: is required[^\n]*\nworker-agents: VAULT_FAIL_OPEN: is refused/,
         ),
       }),
     );

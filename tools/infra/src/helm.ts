@@ -14,11 +14,13 @@ export interface RenderOptions {
   readonly valueFiles?: readonly string[];
   /** Over all files. */
   readonly values?: Readonly<Record<string, unknown>>;
-  /** Default: what this helm was built for. */
+  /** Of the cluster it is rendered for. Default 1.34.0: a helm built from source takes itself for an old one. */
   readonly kubeVersion?: string;
   /** Whether helm tests and other hooks are rendered as well. Default true. */
   readonly hooks?: boolean;
 }
+
+const KUBE_VERSION = '1.34.0';
 
 interface Outcome {
   readonly code: number | null;
@@ -61,8 +63,9 @@ export class Helm {
 
   /** `helm lint --strict`: its complaints, or undefined. */
   async lint(options: RenderOptions): Promise<string | undefined> {
-    const args = ['lint', '--strict', options.chart, '--namespace', options.namespace, ...valueArguments(options)];
-    const { code, stdout, stderr } = await this.run(args, options.values);
+    const { chart, namespace, kubeVersion = KUBE_VERSION } = options;
+    const args = ['lint', '--strict', chart, '--namespace', namespace, '--kube-version', kubeVersion];
+    const { code, stdout, stderr } = await this.run([...args, ...valueArguments(options)], options.values);
     return code === 0 ? undefined : `${stdout}\n${stderr}`.trim();
   }
 
@@ -87,10 +90,9 @@ export class Helm {
   }
 
   #template(options: RenderOptions): Promise<Outcome> {
-    const { chart, release, namespace, kubeVersion, hooks = true } = options;
-    const version = kubeVersion === undefined ? [] : ['--kube-version', kubeVersion];
-    const args = ['template', release, chart, '--namespace', namespace, ...version, ...(hooks ? [] : ['--no-hooks'])];
-    return this.run([...args, ...valueArguments(options)], options.values);
+    const { chart, release, namespace, kubeVersion = KUBE_VERSION, hooks = true } = options;
+    const args = ['template', release, chart, '--namespace', namespace, '--kube-version', kubeVersion];
+    return this.run([...args, ...(hooks ? [] : ['--no-hooks']), ...valueArguments(options)], options.values);
   }
 }
 
@@ -101,7 +103,7 @@ function valueArguments({ valueFiles = [], values }: RenderOptions): string[] {
 
 /** The objects of a stream of YAML documents. A key given twice is an error, as it is to a strict server. */
 export function parseManifests(text: string): Manifests {
-  const documents = parseAllDocuments(text, { uniqueKeys: true });
+  const documents = parseAllDocuments(text, { uniqueKeys: true, version: '1.1' });
   const parsed = Array.isArray(documents) ? documents : [];
   const broken = parsed.find(({ errors }) => errors.length > 0);
   if (broken !== undefined) throw new InfraError('not_yaml', `rendered YAML: ${broken.errors[0]?.message}`);

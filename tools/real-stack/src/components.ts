@@ -6,6 +6,7 @@ import { installMoto, MOTO_VERSION } from './moto/install.ts';
 import { installOpenBao, OPEN_BAO_VERSION, OPEN_BAO_WITH_AWSKMS } from './open-bao/install.ts';
 import { installRedis, REDIS_VERSION } from './redis/install.ts';
 import { installSpire, SPIRE_VERSION } from './spire/install.ts';
+import { installTemporal, installTemporalSdk, TEMPORAL_VERSION } from './temporal/install.ts';
 
 /** A real server that tests can be run against. */
 export interface Component {
@@ -57,6 +58,15 @@ export const COMPONENTS: readonly Component[] = [
     }),
   },
   {
+    name: 'temporal',
+    version: TEMPORAL_VERSION,
+    // Its server takes its login from a static role of OpenBao.
+    install: async (log) => ({
+      TEMPORAL_BINARIES: process.env.TEMPORAL_BINARIES ?? (await installTemporal({ log })),
+      TEMPORAL_SDK: process.env.TEMPORAL_SDK ?? (await installTemporalSdk({ log })),
+      BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })),
+    }),
+  },
     name: 'moto',
     aliases: ['aws'],
     version: MOTO_VERSION,

@@ -38,3 +38,7 @@ export type { SpireKeyType, SpireSettings } from './spire/configuration.ts';
 export { installSpire, SPIRE_VERSION } from './spire/install.ts';
 export { type SpireEntry, SpireServerCommands } from './spire/server-commands.ts';
 export { type OidcProvider, type SpireStack, type StartSpireOptions, startSpire } from './spire/start.ts';
+export type { TemporalStore } from './temporal/configuration.ts';
+export { prepareTemporalDatabase, type TemporalDatabase } from './temporal/database.ts';
+export { installTemporal, installTemporalSdk, TEMPORAL_SDK_VERSION, TEMPORAL_VERSION } from './temporal/install.ts';
+export { type StartTemporalOptions, startTemporal, type TemporalServer } from './temporal/start.ts';

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@neural-hive/security/common';
 import { KvUserError, type KvUserRotation, rotateKvUser, type UserAdmin } from '@neural-hive/security/credentials';
-import { KafkaError, kafkaScramUsers, parseKafkaLogin } from '@neural-hive/security/kafka';
 import { isVaultError, jwtAuth, tokenAuth, type VaultAuth, VaultClient } from '@neural-hive/security/vault';
-import { EXIT, environmentFailure, Failure } from '../failure.ts';
+import { EXIT, Failure } from '../failure.ts';
 import type { Output } from '../output.ts';
 
 export interface RotateOptions {
@@ -24,28 +23,15 @@ export interface RotateOptions {
   readonly vaultAuthMount: string;
 }
 
-export interface RotateKafkaOptions extends RotateOptions {
-  readonly broker: readonly string[];
-  readonly ca?: string;
+/** The server whose users are replaced. */
+export interface RotatedServer {
+  /** How its users are made and deleted, with the login in KV. */
+  openUsers(vault: VaultClient): Promise<{ readonly users: UserAdmin; close(): Promise<void> }>;
+  /** What an error of it means for the caller; undefined when it is none of its errors. */
+  kindOf(error: unknown): keyof typeof EXIT | undefined;
 }
 
-/** Replaces the Kafka user that a KV entry names by another. */
-export async function rotateKafka(options: RotateKafkaOptions, output: Output): Promise<number> {
-  const problems = problemsOf(options);
-  if (options.broker.length === 0) problems.push('--broker HOST:PORT is needed, once at least');
-  for (const broker of options.broker) if (!/.:\d+$/.test(broker)) problems.push(`--broker ${broker}: not HOST:PORT`);
-  refuse(problems);
-  const tls = options.ca === undefined ? {} : { ca: readGiven('--ca', options.ca) };
-  return rotate(options, output, (vault) =>
-    kafkaScramUsers({
-      brokers: options.broker,
-      tls,
-      login: async () => parseKafkaLogin((await vault.kv(options.mount).read(options.adminPath ?? '')).data),
-    }),
-  );
-}
-
-function problemsOf(options: RotateOptions): string[] {
+export function problemsOf(options: RotateOptions): string[] {
   const problems: string[] = [];
   if (!options.path) problems.push('--path is needed: the KV entry with the login to replace');
   if (!options.adminPath) problems.push('--admin-path is needed: the KV entry with the login that may make users');
@@ -58,11 +44,11 @@ function problemsOf(options: RotateOptions): string[] {
   return problems;
 }
 
-function refuse(details: readonly string[]): void {
+export function refuse(details: readonly string[]): void {
   if (details.length > 0) throw new Failure(EXIT.badInput, 'The rotation was not begun:', { details });
 }
 
-function readGiven(flag: string, path: string): string {
+export function readGiven(flag: string, path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
@@ -76,11 +62,7 @@ function authOf({ vaultTokenFile, vaultRole = '', vaultJwtFile = '', vaultAuthMo
   return jwtAuth({ role: vaultRole, mount: vaultAuthMount, fetchToken });
 }
 
-async function rotate(
-  options: RotateOptions,
-  output: Output,
-  usersOf: (vault: VaultClient) => UserAdmin,
-): Promise<number> {
+export async function rotate(options: RotateOptions, output: Output, server: RotatedServer): Promise<number> {
   const { path = '', vaultAddress = '', vaultCa, mount, consumer, allowNoConsumers, template, prefix } = options;
   let rotation: KvUserRotation;
   try {
@@ -89,20 +71,25 @@ async function rotate(
       auth: authOf(options),
       ...(vaultCa === undefined ? {} : { ca: { file: vaultCa } }),
     });
-    rotation = await rotateKvUser({
-      client: vault,
-      path,
-      mount,
-      users: usersOf(vault),
-      consumers: consumer,
-      allowNoConsumers,
-      deadlineMs: Number(options.deadline) * 1_000,
-      onStep: (step, username) => output.line(`${step} ${username}`),
-      ...(template === undefined ? {} : { template }),
-      ...(prefix === undefined ? {} : { usernamePrefix: prefix }),
-    });
+    const { users, close } = await server.openUsers(vault);
+    try {
+      rotation = await rotateKvUser({
+        client: vault,
+        path,
+        mount,
+        users,
+        consumers: consumer,
+        allowNoConsumers,
+        deadlineMs: Number(options.deadline) * 1_000,
+        onStep: (step, username) => output.line(`${step} ${username}`),
+        ...(template === undefined ? {} : { template }),
+        ...(prefix === undefined ? {} : { usernamePrefix: prefix }),
+      });
+    } finally {
+      await close();
+    }
   } catch (error) {
-    throw failureOf(error);
+    throw failureOf(error, server);
   }
   for (const username of rotation.repaired) output.line(`repaired: deleted ${username}, which an earlier run had left`);
   for (const late of rotation.behind) output.line(`behind: ${late} had not moved within ${options.deadline} s`);
@@ -112,18 +99,20 @@ async function rotate(
 }
 
 /** What the user can mend, as the exit code says; anything else stays as it is. */
-function failureOf(error: unknown): unknown {
+function failureOf(error: unknown, server: RotatedServer): unknown {
   if (error instanceof KvUserError) {
     const exitCode = error.code === 'changed-meanwhile' ? EXIT.fellShort : EXIT.badInput;
     return new Failure(exitCode, error.message, { cause: error });
   }
-  const refused =
-    isVaultError(error, 'permission-denied') ||
-    (error instanceof KafkaError && (error.code === 'login-refused' || error.code === 'refused'));
-  if (refused) return new Failure(EXIT.refused, messageOf(error), { cause: error });
-  if (error instanceof KafkaError || isVaultError(error)) return environmentFailure(messageOf(error), error);
+  const kind = server.kindOf(error) ?? kindOfVaultError(error);
+  if (kind !== undefined) return new Failure(EXIT[kind], messageOf(error), { cause: error });
   if (error instanceof TypeError || error instanceof RangeError) {
     return new Failure(EXIT.badInput, error.message, { cause: error });
   }
   return error;
+}
+
+function kindOfVaultError(error: unknown): keyof typeof EXIT | undefined {
+  if (!isVaultError(error)) return undefined;
+  return isVaultError(error, 'permission-denied') ? 'refused' : 'environment';
 }

@@ -32,7 +32,7 @@ interface HiveOptions {
 }
 
 function spawnHive(args: readonly string[], { env = {}, cwd = REPOSITORY }: HiveOptions): ChildProcess {
-  if (!existsSync(HIVE)) throw new Error(`${HIVE} is missing: build first (npx tsc -b)`);
+  if (!existsSync(HIVE)) throw new Error(`${HIVE} is missing: build first (npm run build)`);
   return spawn(process.execPath, [HIVE, ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...env },

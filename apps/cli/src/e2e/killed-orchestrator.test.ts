@@ -1,9 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { DATABASE_ROLES } from '@neural-hive/contracts';
 import { expect, inject, test } from 'vitest';
 import { asOperator } from '../client/operator.ts';
 import type { OrchestratorClient, ProgressLine } from '../client/orchestrator-client.ts';
 import { locateHome } from '../platform/home.ts';
+import { countOpenLeases } from '../platform/leftovers.ts';
 import { AS_ROOT, servicePid, within } from './hive-process.ts';
 import { build, deploy, planOf, query } from './plans.ts';
 
@@ -52,6 +54,10 @@ test('an orchestrator killed after each step of a plan goes on where it was, and
       'deploy COMPLETED 1',
     ]);
     expect(readdirSync(join(home.worker, 'releases', TARGET, 'releases'))).toHaveLength(1);
+
+    // Each start has given back what the killed process before it had leased.
+    const leased = `database/creds/${DATABASE_ROLES.orchestrator}/`;
+    expect(countOpenLeases(join(home.authority, 'audit.log'), leased)).toBe(1);
 
     const count = planOf([
       {

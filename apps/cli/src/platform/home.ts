@@ -15,6 +15,7 @@ export interface Home {
   readonly authority: string;
   readonly postgres: string;
   readonly registry: string;
+  readonly orchestrator: string;
   readonly worker: string;
   readonly stage: string;
   readonly logs: string;
@@ -52,6 +53,7 @@ export function locateHome(options: { root: boolean; data?: string }): Home {
     authority: join(data, 'authority'),
     postgres: join(data, 'postgres'),
     registry: join(data, 'registry'),
+    orchestrator: join(data, 'orchestrator'),
     worker: join(data, 'worker'),
     stage: join(data, 'stage'),
     logs: join(data, 'logs'),
@@ -99,6 +101,7 @@ export function makeHome(home: Home, users: ServiceUsers): void {
   makeFolder(home.logs, { mode: 0o700 });
   makeFolder(home.authority, { mode: 0o700, uid: users.authority });
   makeFolder(home.registry, { mode: 0o700, uid: users.registry });
+  makeFolder(home.orchestrator, { mode: 0o700, uid: users.orchestrator });
   makeFolder(home.worker, { mode: crossing, uid: users.worker });
   makeFolder(home.stage, { mode: users.separated ? 0o755 : 0o700 });
   makeFolder(home.launcherSockets, { mode: 0o700, uid: users.worker });

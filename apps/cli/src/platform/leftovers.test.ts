@@ -15,6 +15,7 @@ test('a lease that was made and not revoked is counted', () => {
     `${event('lease.created', 'a')}\n${event('lease.created', 'b')}\n${event('lease.revoked', 'a')}\n`,
   );
   expect(countOpenLeases(file)).toBe(1);
+  expect([countOpenLeases(file, 'b'), countOpenLeases(file, 'c')]).toEqual([1, 0]);
   expect(countOpenLeases(`${file}.missing`)).toBe(0);
 });
 

@@ -34,11 +34,13 @@ export function serviceSpecs(options: ServiceSpecOptions): Record<'registry' | '
     PLATFORM_PROFILE: 'embedded',
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
   };
-  const vault = (role: string): Record<string, string> => ({
+  const vault = (role: string, folder: string): Record<string, string> => ({
     VAULT_ADDRESS: vaultAddress,
     VAULT_CA_BUNDLE: home.caFile,
     VAULT_AUTH_METHOD: 'jwt',
     VAULT_KUBERNETES_ROLE: role,
+    // One that is killed has its leases revoked when it is started again.
+    VAULT_LEASE_JOURNAL_PATH: join(folder, 'leases'),
     POSTGRES_HOST: postgres.socketFolder,
     POSTGRES_PORT: String(postgres.port),
     POSTGRES_DATABASE: DATABASE,
@@ -64,13 +66,13 @@ export function serviceSpecs(options: ServiceSpecOptions): Record<'registry' | '
       HEALTH_CHECK_INTERVAL_SECONDS: '2',
     }),
     orchestrator: spec('orchestrator-dynamic', users.orchestrator, home.run, {
-      ...vault('orchestrator-dynamic'),
+      ...vault('orchestrator-dynamic', home.orchestrator),
       HTTP_PORT: String(ports.orchestrator),
       MANAGEMENT_PORT: String(ports.orchestratorManagement),
       METRICS_PORT: String(ports.orchestratorMetrics),
     }),
     worker: spec('worker-agents', users.worker, home.worker, {
-      ...vault('worker-agents'),
+      ...vault('worker-agents', home.worker),
       MANAGEMENT_PORT: String(ports.workerManagement),
       METRICS_PORT: String(ports.workerMetrics),
       HEARTBEAT_INTERVAL_SECONDS: '3',

@@ -125,7 +125,7 @@ describe('the program vault-setup', () => {
   }
 
   beforeAll(() => {
-    spawnSync('npx', ['tsc', '-b', workspace]);
+    spawnSync(process.execPath, [join(workspace, '../../tools/build.mjs'), workspace]);
     writeFileSync(join(folder, 'parameters.json'), JSON.stringify(withoutPassword()), { mode: 0o600 });
   });
 

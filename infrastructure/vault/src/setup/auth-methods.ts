@@ -8,7 +8,13 @@ import {
   workloadSpiffeId,
 } from '@neural-hive/contracts';
 import type { SetupParameters } from './parameters.ts';
-import { ANNOUNCE_ROTATOR_POLICY, BOOTSTRAP_POLICY, MIGRATOR_POLICY, OPERATOR_POLICY } from './policies.ts';
+import {
+  ANNOUNCE_ROTATOR_POLICY,
+  BOOTSTRAP_POLICY,
+  MIGRATOR_POLICY,
+  OPERATOR_POLICY,
+  USER_ROTATOR_POLICY,
+} from './policies.ts';
 import type { Entry, Fields, Mount } from './setup.ts';
 
 /** Who logs in as what. The role, its policy and the service account have one name. */
@@ -36,6 +42,7 @@ function loginsOfPlatform(): readonly Login[] {
     { role: OPERATOR_POLICY.name, serviceAccount: undefined, ...tool },
     { role: MIGRATOR_POLICY.name, serviceAccount: migrator, ...tool },
     { role: ANNOUNCE_ROTATOR_POLICY.name, serviceAccount: undefined, ...tool },
+    { role: USER_ROTATOR_POLICY.name, serviceAccount: undefined, ...tool },
     { role: BOOTSTRAP_POLICY.name, serviceAccount: bootstrap, spiffeId: '', job: true },
   ];
 }

@@ -3,6 +3,12 @@ import { SCHEMAS } from '@neural-hive/contracts';
 /** The database role, and the policy, with which the announcement users are replaced. */
 export const ANNOUNCE_ROTATOR_ROLE = 'announce-rotator';
 
+/** The role, and the policy, with which `hive rotate` replaces the users whose logins are in KV. */
+export const USER_ROTATOR_ROLE = 'user-rotator';
+
+/** In KV: the logins with which `hive rotate` makes users, one a server. */
+export const USER_ADMIN_PATHS = { kafka: 'admin/kafka', mongodb: 'admin/mongodb' } as const;
+
 /** The name of the database connection in the engine. */
 export const POSTGRES_CONNECTION = 'neural-hive';
 

@@ -7,7 +7,7 @@ import {
   VAULT_MOUNTS,
   type WorkloadName,
 } from '@neural-hive/contracts';
-import { ANNOUNCE_ROTATOR_ROLE } from './names.ts';
+import { ANNOUNCE_ROTATOR_ROLE, USER_ADMIN_PATHS, USER_ROTATOR_ROLE } from './names.ts';
 import type { Capability, PathRule, Policy } from './setup.ts';
 
 const { database, kv, pki } = VAULT_MOUNTS;
@@ -16,6 +16,17 @@ const rule = (path: string, ...capabilities: Capability[]): PathRule => ({ path,
 const readSecret = (path: string): PathRule[] => [
   rule(`${kv}/data/${path}`, 'read'),
   rule(`${kv}/metadata/${path}`, 'read'),
+];
+/** The custom fields of an entry, and none of its settings. */
+const customMetadata = (path: string, ...capabilities: Capability[]): PathRule => ({
+  path: `${kv}/metadata/${path}`,
+  capabilities,
+  allowedParameters: { custom_metadata: [] },
+});
+/** A login that is replaced while it is in use: its reader says in the metadata which version it still uses. */
+const readReported = (path: string): PathRule[] => [
+  rule(`${kv}/data/${path}`, 'read'),
+  customMetadata(path, 'read', 'patch'),
 ];
 const leaseLogin = (role: string): PathRule => rule(`${database}/creds/${role}`, 'read');
 
@@ -36,6 +47,16 @@ function ownLeases(...roles: readonly string[]): PathRule[] {
   }));
 }
 
+/**
+ * Ends the token of a process that died, and so what it had leased and nobody heard of. Accessors are in the body and
+ * cannot be told from one another; a policy that lists them is given to nobody.
+ */
+const END_LEFT_TOKENS: PathRule = {
+  path: 'auth/token/revoke-accessor',
+  capabilities: ['update'],
+  allowedParameters: { accessor: [] },
+};
+
 function loginsOf(...roles: readonly string[]): PathRule[] {
   return [...roles.map(leaseLogin), ...ownLeases(...roles)];
 }
@@ -52,8 +73,9 @@ export const SERVICE_POLICIES: Readonly<Record<WorkloadName, Policy>> = {
     rules: [
       ...OWN_TOKEN,
       ...loginsOf(DATABASE_ROLES.orchestrator, DATABASE_ROLES.orchestratorMongodb),
-      ...readSecret(KV_PATHS.orchestratorMongodb),
-      ...readSecret(KV_PATHS.orchestratorKafka),
+      END_LEFT_TOKENS,
+      ...readReported(KV_PATHS.orchestratorMongodb),
+      ...readReported(KV_PATHS.orchestratorKafka),
       ...CERTIFICATES,
     ],
   },
@@ -62,7 +84,8 @@ export const SERVICE_POLICIES: Readonly<Record<WorkloadName, Policy>> = {
     rules: [
       ...OWN_TOKEN,
       ...loginsOf(DATABASE_ROLES.workerTickets, DATABASE_ROLES.workerQuery),
-      ...readSecret(KV_PATHS.workerKafka),
+      END_LEFT_TOKENS,
+      ...readReported(KV_PATHS.workerKafka),
       ...readSecret(KV_PATHS.workerExecution),
       ...readSecret(`${KV_PATHS.workerExecution}/*`),
       // It stores sensitive results and can read none, not even its own.
@@ -72,7 +95,7 @@ export const SERVICE_POLICIES: Readonly<Record<WorkloadName, Policy>> = {
   },
   'service-registry': {
     name: 'service-registry',
-    rules: [...OWN_TOKEN, ...loginsOf(DATABASE_ROLES.registryRedis), ...CERTIFICATES],
+    rules: [...OWN_TOKEN, ...loginsOf(DATABASE_ROLES.registryRedis), END_LEFT_TOKENS, ...CERTIFICATES],
   },
 };
 
@@ -104,6 +127,19 @@ export const ANNOUNCE_ROTATOR_POLICY: Policy = {
     ...[KV_PATHS.orchestratorKafka, KV_PATHS.workerKafka].flatMap((path) => [
       rule(`${kv}/data/${path}`, 'create', 'read', 'update'),
       rule(`${kv}/metadata/${path}`, 'create', 'read', 'update'),
+    ]),
+  ],
+};
+
+/** Replaces the Kafka and MongoDB users whose logins are in KV. It reads what it replaces: it hands the login over. */
+export const USER_ROTATOR_POLICY: Policy = {
+  name: USER_ROTATOR_ROLE,
+  rules: [
+    ...OWN_TOKEN,
+    ...Object.values(USER_ADMIN_PATHS).map((path) => rule(`${kv}/data/${path}`, 'read')),
+    ...[KV_PATHS.orchestratorMongodb, KV_PATHS.orchestratorKafka, KV_PATHS.workerKafka].flatMap((path) => [
+      rule(`${kv}/data/${path}`, 'create', 'read', 'update'),
+      customMetadata(path, 'create', 'read', 'update', 'patch'),
     ]),
   ],
 };
@@ -140,5 +176,6 @@ export const POLICIES: readonly Policy[] = [
   OPERATOR_POLICY,
   MIGRATOR_POLICY,
   ANNOUNCE_ROTATOR_POLICY,
+  USER_ROTATOR_POLICY,
   BOOTSTRAP_POLICY,
 ];

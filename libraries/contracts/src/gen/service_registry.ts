@@ -179,6 +179,8 @@ export interface WatchAgentsRequest {
   agentType: AgentType;
   /** 0 starts with the agents registered now. */
   afterRevision: number;
+  /** Only this agent's events. An agent that watches itself is told of its own notifications and of nobody else's. */
+  agentId?: string | undefined;
 }
 
 export interface AgentChangeEvent {
@@ -1809,7 +1811,7 @@ export const ListAgentsResponse: MessageFns<ListAgentsResponse> = {
 };
 
 function createBaseWatchAgentsRequest(): WatchAgentsRequest {
-  return { agentType: 0, afterRevision: 0 };
+  return { agentType: 0, afterRevision: 0, agentId: undefined };
 }
 
 export const WatchAgentsRequest: MessageFns<WatchAgentsRequest> = {
@@ -1819,6 +1821,9 @@ export const WatchAgentsRequest: MessageFns<WatchAgentsRequest> = {
     }
     if (message.afterRevision !== 0) {
       writer.uint32(16).int64(message.afterRevision);
+    }
+    if (message.agentId !== undefined) {
+      writer.uint32(26).string(message.agentId);
     }
     return writer;
   },
@@ -1852,6 +1857,14 @@ export const WatchAgentsRequest: MessageFns<WatchAgentsRequest> = {
             message.afterRevision = longToNumber(reader.int64());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1871,6 +1884,7 @@ export const WatchAgentsRequest: MessageFns<WatchAgentsRequest> = {
     const message = createBaseWatchAgentsRequest();
     message.agentType = object.agentType ?? 0;
     message.afterRevision = object.afterRevision ?? 0;
+    message.agentId = object.agentId ?? undefined;
     return message;
   },
 };

@@ -30,6 +30,33 @@ export function readConfig<Schema extends z.ZodType>(schema: Schema, env: Enviro
   );
 }
 
+type Values<Parts> = { readonly [Name in keyof Parts]: Parts[Name] extends () => infer Value ? Value : never };
+
+/**
+ * Reads the parts of one configuration. A variable that several of them read is at fault once.
+ * @throws ConfigError with every problem of all parts
+ */
+export function readParts<Parts extends Readonly<Record<string, () => unknown>>>(parts: Parts): Values<Parts> {
+  const problems = new Set<string>();
+  const values: Record<string, unknown> = {};
+  for (const [name, read] of Object.entries(parts)) {
+    try {
+      values[name] = read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      for (const problem of error.problems) problems.add(problem);
+    }
+  }
+  if (problems.size > 0) throw new ConfigError([...problems]);
+  return values as Values<Parts>;
+}
+
+/** The environment in which what is unset, or empty, has a default. */
+export function withDefaults(env: Environment, defaults: Environment): Environment {
+  const given = Object.entries(env).filter(([, value]) => value !== undefined && value !== '');
+  return { ...defaults, ...Object.fromEntries(given) };
+}
+
 /** Fields of environment variables, which are all text. */
 export const field = {
   text: () => z.string().min(1),

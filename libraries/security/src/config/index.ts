@@ -1,4 +1,4 @@
-export { ConfigError, field, readConfig } from './environment.ts';
+export { ConfigError, type Environment, field, readConfig, readParts, withDefaults } from './environment.ts';
 export { SecurityConfig } from './security-config.ts';
 export { SpiffeConfig } from './spiffe-config.ts';
 export { type Variable, variableTable } from './variable-table.ts';

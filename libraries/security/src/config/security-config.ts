@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { ConfigError, type Environment, field, readConfig } from './environment.ts';
-import { collect } from './fields.ts';
+import { type Environment, field, readConfig, readParts } from './environment.ts';
 import { SpiffeConfig } from './spiffe-config.ts';
 import { VaultConfig } from './vault-config.ts';
 
@@ -58,14 +57,13 @@ export const SecurityConfig = {
    * @throws ConfigError with every problem of all parts at once
    */
   fromEnv(env: Environment = process.env): SecurityConfig {
-    const problems: string[] = [];
-    const read = collect(() => readConfig(schema, env), problems);
     const vaultOn = env.SECURITY_ENABLE_VAULT !== 'false' && env.VAULT_ENABLED !== 'false';
     const spiffeOn = env.SECURITY_ENABLE_SPIFFE !== 'false';
-    const vault = vaultOn ? collect(() => VaultConfig.fromEnv(env), problems) : undefined;
-    const spiffe = spiffeOn ? collect(() => SpiffeConfig.fromEnv(env), problems) : undefined;
-    // A variable that several parts read is at fault once.
-    if (read === undefined || problems.length > 0) throw new ConfigError([...new Set(problems)]);
+    const { read, vault, spiffe } = readParts({
+      read: () => readConfig(schema, env),
+      vault: () => (vaultOn ? VaultConfig.fromEnv(env) : undefined),
+      spiffe: () => (spiffeOn ? SpiffeConfig.fromEnv(env) : undefined),
+    });
     return {
       vault,
       spiffe,

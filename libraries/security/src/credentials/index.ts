@@ -21,5 +21,6 @@ export { RotatingCredential, type RotatingCredentialOptions } from './rotating-c
 export { type ResourceFactory, RotatingResource, type RotatingResourceOptions } from './rotating-resource.ts';
 export { type SecurityHealth, type SecurityHealthParts, securityHealth } from './security-health.ts';
 export { type StaticRoleOptions, staticRole } from './static-role.ts';
+export { parseLogin, type StoredLogin } from './stored-login.ts';
 export { type SvidIdentity, svidCredential } from './svid-credential.ts';
 export type { UserAdmin } from './user-admin.ts';

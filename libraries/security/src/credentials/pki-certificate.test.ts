@@ -1,10 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Secret } from '../common/index.ts';
 import { CertificateAuthority } from '../testing/certificate-authority.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { answerLookup, FaultVault, reply } from '../testing/fault-vault.ts';
-import { type PkiRequest, tokenAuth, VaultClient } from '../vault/index.ts';
+import { tokenAuth, VaultClient } from '../vault/index.ts';
 import { pkiCertificate } from './pki-certificate.ts';
 import { RotatingCredential } from './rotating-credential.ts';
 
@@ -14,30 +13,36 @@ let client: VaultClient;
 let clock: FakeClock;
 let issued: number;
 
-function certificate(ttlSeconds: number) {
-  const one = authority.issueTlsCertificate({ dnsNames: ['a.example.org'], ttlSeconds });
+function certificate() {
   issued += 1;
-  return { pem: one.certificateChainPem, key: one.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
+  return authority.issueTlsCertificate({ dnsNames: ['a.example.org'], ttlSeconds: 600 });
+}
+
+/** What the engine answers: a certificate for the key of a request, or one with a key of its own making. */
+function answerOf(path: string, body: Readonly<Record<string, unknown>>) {
+  const shared = {
+    ca_chain: [authority.certificatePem],
+    expiration: Math.floor(Date.now() / 1_000) + 600,
+  };
+  if (!path.includes('/sign/')) {
+    const { certificateChainPem, privateKey } = certificate();
+    const private_key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+    return { ...shared, certificate: certificateChainPem, private_key, serial_number: `s${issued}` };
+  }
+  issued += 1;
+  const names = { dnsNames: ['a.example.org'], ttlSeconds: 600 };
+  const { certificateChainPem } = authority.signRequest(String(body.csr), () => names);
+  return { ...shared, certificate: certificateChainPem, serial_number: `s${issued}` };
 }
 
 beforeEach(async () => {
   issued = 0;
   clock = new FakeClock(Date.now());
   server = await FaultVault.listen();
-  server.handler = ({ path }, response) => {
+  server.handler = ({ path, body }, response) => {
     if (path.endsWith('lookup-self')) return answerLookup(response);
-    if (!path.includes('/issue/')) return reply(response, 204, '');
-    const { pem, key } = certificate(600);
-    const expiration = Math.floor(Date.now() / 1_000) + 600;
-    reply(response, 200, {
-      data: {
-        certificate: pem,
-        private_key: key,
-        ca_chain: [authority.certificatePem],
-        serial_number: `s${issued}`,
-        expiration,
-      },
-    });
+    if (path.endsWith('/revoke')) return reply(response, 200, { data: { revocation_time: 1 } });
+    reply(response, 200, { data: answerOf(path, body) });
   };
   const auth = tokenAuth({ token: 'hvs.a' });
   client = await VaultClient.open({ address: server.address, ca: server.caPem, auth, maxRetries: 0 });
@@ -68,7 +73,7 @@ test('a certificate is issued anew at a drawn point of its life, and the old one
   expect(credential.current().value.serialNumber).toBe('s2');
   await credential.close();
   expect(server.to('/v1/pki/revoke')).toEqual([]);
-  expect(server.to('/v1/pki/issue/web')[0]?.body).toMatchObject({ common_name: 'a.example.org', ttl: '600s' });
+  expect(server.to('/v1/pki/sign/web')[0]?.body).toMatchObject({ common_name: 'a.example.org', ttl: '600s' });
 });
 
 test('one that is to be revoked when it was replaced is', async () => {
@@ -79,26 +84,26 @@ test('one that is to be revoked when it was replaced is', async () => {
   await credential.close();
 });
 
-test('the key may be made in this process', async () => {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const own = new Secret(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
-  const asked: PkiRequest[] = [];
-  const provider = pkiCertificate(client, 'web', {
-    commonName: 'a.example.org',
-    async issue(_role, request) {
-      asked.push(request);
-      const { pem } = certificate(600);
-      return {
-        certificatePem: pem,
-        privateKeyPem: own,
-        caChainPem: [],
-        serialNumber: 's',
-        expiresAtMs: Date.now() + 6e5,
-      };
-    },
-  });
+test('the key is made in this process for each certificate, and only a request for it travels', async () => {
+  const keyType = 'ec-p384';
+  const provider = pkiCertificate(client, 'web', { commonName: 'a.example.org', keyType });
   const credential = await RotatingCredential.open({ provider });
-  expect(credential.current().value.privateKeyPem).toBe(own);
-  expect(asked).toEqual([{ commonName: 'a.example.org', signal: expect.any(AbortSignal) }]);
+  const first = credential.current().value;
+  const key = createPrivateKey(first.privateKeyPem.reveal());
+  expect(key.asymmetricKeyDetails?.namedCurve).toBe('secp384r1');
+  expect(new X509Certificate(first.certificatePem).checkPrivateKey(key)).toBe(true);
+  await credential.rotate();
+  expect(credential.current().value.privateKeyPem.reveal()).not.toBe(first.privateKeyPem.reveal());
+  expect(server.to('/v1/pki/issue/web')).toEqual([]);
+  expect(JSON.stringify(server.requests)).not.toContain('PRIVATE KEY');
+  await credential.close();
+});
+
+test('where a policy allows nothing else, the engine makes the key', async () => {
+  const { issue } = client.pki();
+  const provider = pkiCertificate(client, 'web', { commonName: 'a.example.org', issue });
+  const credential = await RotatingCredential.open({ provider });
+  expect(credential.current().value.privateKeyPem.reveal()).toContain('PRIVATE KEY');
+  expect(server.to('/v1/pki/sign/web')).toEqual([]);
   await credential.close();
 });

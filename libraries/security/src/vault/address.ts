@@ -20,11 +20,15 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
+/** Each segment is its own encoding, as of nearly every path. */
+const PLAIN_PATH = /^[\w-]+(?:\/[\w-]+)*$/;
+
 /**
  * The path below `/v1/`, each segment encoded. Dots as segments would climb out of the mount; an empty one is a
  * slip that servers answer in surprising ways. Throws a `TypeError`.
  */
 export function encodePath(path: string): string {
+  if (PLAIN_PATH.test(path)) return path;
   const segments = path.split('/');
   // A list of a folder ends with a slash.
   const trailing = segments.at(-1) === '' && segments.length > 1 ? segments.pop() : undefined;

@@ -171,7 +171,7 @@ describe('a caller that gives up', () => {
     };
     const auth = jwtAuth({ role: 'r', fetchToken: () => Promise.resolve('jwt') });
     const { address, caPem: ca } = server;
-    const client = await VaultClient.open({ address, ca, auth, closeTimeoutMs: 50 });
+    const client = await VaultClient.open({ address, ca, auth, closeTimeoutMs: 1_000 });
     await client.close();
     expect(server.to('/v1/auth/token/revoke-self')).toHaveLength(1);
   });

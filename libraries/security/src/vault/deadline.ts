@@ -1,30 +1,71 @@
 import type { Clock, Timer } from '../common/index.ts';
 import { vaultFailure } from './failure.ts';
 
-/** The limit of a whole call: its `signal` aborts when the caller gives up or when the time is over. */
+/**
+ * The limit of a whole call: over when the caller gives up or when the time is. An AbortSignal of its own for each call
+ * would be the dearest part of a read.
+ */
 export class Deadline {
-  readonly #stop = new AbortController();
   readonly #timer: Timer;
   readonly #caller: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.#stop.abort(this.#caller?.reason);
+  readonly #listeners = new Set<() => void>();
+  readonly #onAbort = (): void => this.#end(this.#caller?.reason);
+  #over = false;
+  #reason: unknown;
 
   constructor(clock: Clock, limitMs: number, attempted: string, caller: AbortSignal | undefined) {
     this.#caller = caller;
     this.#timer = clock.setTimer(limitMs, () => {
       const rule = `no answer within ${limitMs} ms, repetitions included`;
-      this.#stop.abort(vaultFailure('deadline-exceeded', attempted, rule));
+      this.#end(vaultFailure('deadline-exceeded', attempted, rule));
     });
-    // Combined by hand: what `AbortSignal.any` makes stays attached to a signal that lives as long as the process.
     if (caller?.aborted) this.#onAbort();
     else caller?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  get signal(): AbortSignal {
-    return this.#stop.signal;
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Why it is over. */
+  get reason(): unknown {
+    return this.#reason;
+  }
+
+  throwIfOver(): void {
+    if (this.#over) throw this.#reason;
+  }
+
+  /** Calls back once, unless the returned function was called before. */
+  onOver(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Rejects as soon as it is over, whatever the work does. */
+  guard<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const stop = this.onOver(() => reject(this.#reason));
+      const settle =
+        <R>(done: (result: R) => void) =>
+        (result: R): void => {
+          stop();
+          done(result);
+        };
+      work.then(settle(resolve), settle(reject));
+    });
   }
 
   clear(): void {
     this.#timer.cancel();
     this.#caller?.removeEventListener('abort', this.#onAbort);
+  }
+
+  #end(reason: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#reason = reason;
+    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.clear();
   }
 }

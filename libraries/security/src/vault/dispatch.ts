@@ -57,10 +57,13 @@ export interface SendOptions {
 /** Paths that are the same in every namespace; servers refuse some of them with the header. */
 const WITHOUT_NAMESPACE = /^sys\/(health|seal-status|init|unseal|leader)$/;
 
+/** Reading there makes a lease. */
+const CREATES_LEASE = /(?:^|\/)creds(?:\/|$)/;
+
 const USER_AGENT = 'neural-hive-security';
 
 export function isSafe({ method, path, safe }: VaultCall): boolean {
-  return safe ?? ((method === 'GET' || method === 'LIST') && !path.split('/').includes('creds'));
+  return safe ?? ((method === 'GET' || method === 'LIST') && !CREATES_LEASE.test(path));
 }
 
 /** Where a redirect leads. */
@@ -83,15 +86,14 @@ export class Dispatcher {
     const { clock, metrics, resilience, callTimeoutMs, logger } = this.#options;
     const attempted = `${call.method} ${call.path}`;
     const limitMs = limitOf(call, callTimeoutMs);
-    const request = this.#requestOf(call, token, attempted);
     const deadline = new Deadline(clock, limitMs, attempted, call.signal);
-    const { signal } = deadline;
     const { operation = 'request', once = false } = call;
     const startedAtMs = clock.monotonicMs();
     let status = 'success';
     try {
-      const envelope = await resilience.run({ safe: isSafe(call), once, signal }, () =>
-        this.#attempt({ ...request, signal, headers: this.#withIndex(request.headers) }, options),
+      const request = this.#requestOf(call, token, attempted, deadline);
+      const envelope = await resilience.run({ safe: isSafe(call), once, deadline }, () =>
+        this.#attempt(this.#withIndex(request), options),
       );
       logger.debug({ operation, requestId: envelope.requestId }, 'Vault answered');
       return envelope;
@@ -104,34 +106,37 @@ export class Dispatcher {
     }
   }
 
-  #requestOf(call: VaultCall, token: Secret<string> | undefined, attempted: string): WireRequest {
+  #requestOf(call: VaultCall, token: Secret<string> | undefined, attempted: string, deadline: Deadline): WireRequest {
     const { method, path, query, body, wrapTtlSeconds } = call;
     const { namespace } = this.#options;
     // Proxies drop the verb LIST; the query form means the same.
-    const search = new URLSearchParams(method === 'LIST' ? { ...query, list: 'true' } : query).toString();
+    const parameters = method === 'LIST' ? { ...query, list: 'true' } : query;
+    const search = parameters === undefined ? '' : `?${new URLSearchParams(parameters)}`;
+    const headers: Record<string, string> = {
+      'user-agent': USER_AGENT,
+      accept: 'application/json',
+      'x-vault-request': 'true',
+    };
+    if (body !== undefined) {
+      headers['content-type'] = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    }
+    if (namespace !== undefined && !WITHOUT_NAMESPACE.test(path)) headers['x-vault-namespace'] = namespace;
+    if (wrapTtlSeconds !== undefined) headers['x-vault-wrap-ttl'] = `${wrapTtlSeconds}s`;
+    if (token !== undefined) headers['x-vault-token'] = token.reveal();
     return {
       method: method === 'LIST' ? 'GET' : method,
-      path: `/v1/${encodePath(path)}${search === '' ? '' : `?${search}`}`,
+      path: `/v1/${encodePath(path)}${search}`,
       attempted,
-      headers: {
-        'user-agent': USER_AGENT,
-        accept: 'application/json',
-        'x-vault-request': 'true',
-        ...(body === undefined
-          ? {}
-          : { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }),
-        ...(namespace === undefined || WITHOUT_NAMESPACE.test(path) ? {} : { 'x-vault-namespace': namespace }),
-        ...(wrapTtlSeconds === undefined ? {} : { 'x-vault-wrap-ttl': `${wrapTtlSeconds}s` }),
-        ...(token === undefined ? {} : { 'x-vault-token': token.reveal() }),
-      },
+      deadline,
+      headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     };
   }
 
   /** Asks for at least the state that this client has seen; a node that is behind answers 412. */
-  #withIndex(headers: Record<string, string>): Record<string, string> {
+  #withIndex(request: WireRequest): WireRequest {
     const { value } = this.#index;
-    return value === undefined ? headers : { ...headers, [INDEX_HEADER]: value };
+    return value === undefined ? request : { ...request, headers: { ...request.headers, [INDEX_HEADER]: value } };
   }
 
   async #attempt(request: WireRequest, options: SendOptions): Promise<VaultEnvelope> {

@@ -1,5 +1,6 @@
 import { DelegateBackoff, handleWhen, type IPolicy, retry } from 'cockatiel';
 import { fullJitterMs, type Random } from '../common/index.ts';
+import type { Deadline } from './deadline.ts';
 import { isVaultError, VaultError } from './errors.ts';
 
 export interface ResilienceOptions {
@@ -13,7 +14,7 @@ export interface CallTraits {
   readonly safe: boolean;
   /** Whether it is sent at most one time, whatever happens. */
   readonly once: boolean;
-  readonly signal?: AbortSignal | undefined;
+  readonly deadline: Deadline;
 }
 
 /** A server that asks for a longer wait gets none: the caller is told instead. */
@@ -39,13 +40,13 @@ export class Resilience {
     this.#creating = this.#retryPolicy(false);
   }
 
-  run<T>({ safe, once, signal }: CallTraits, attempt: () => Promise<T>): Promise<T> {
+  run<T>({ safe, once, deadline }: CallTraits, attempt: () => Promise<T>): Promise<T> {
     const guarded = async (): Promise<T> => {
-      signal?.throwIfAborted();
+      deadline.throwIfOver();
       return attempt();
     };
-    if (once) return untilAborted(guarded(), signal);
-    return untilAborted((safe ? this.#safe : this.#creating).execute(guarded, signal), signal);
+    // The policies do not end a wait when the caller gives up.
+    return deadline.guard(once ? guarded() : (safe ? this.#safe : this.#creating).execute(guarded));
   }
 
   #retryPolicy(safe: boolean): IPolicy {
@@ -62,14 +63,4 @@ export class Resilience {
       },
     ).dangerouslyUnref();
   }
-}
-
-/** The policies do not end a wait when the caller gives up. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { buildConnector, Pool } from 'undici';
 import { type Clock, messageOf } from '../common/index.ts';
 import type { ClientCertificate, ClientIdentity } from './client-certificate.ts';
+import type { Deadline } from './deadline.ts';
 import { Exchange } from './exchange.ts';
 import { failureOfTransport, vaultFailure } from './failure.ts';
 
@@ -16,7 +17,7 @@ export interface WireRequest {
   readonly body?: string;
   /** For error messages: what is attempted, without secrets. */
   readonly attempted: string;
-  readonly signal?: AbortSignal | undefined;
+  readonly deadline: Deadline;
 }
 
 export interface WireResponse {
@@ -75,28 +76,27 @@ export class Transport {
   }
 
   async exchange(request: WireRequest): Promise<WireResponse> {
-    const { attempted, signal } = request;
-    signal?.throwIfAborted();
+    const { attempted, deadline } = request;
+    deadline.throwIfOver();
     const { clock, maxResponseBytes, requestTimeoutMs } = this.#options;
     const exchange = new Exchange(maxResponseBytes, () =>
       vaultFailure('response-too-large', attempted, `over ${maxResponseBytes} bytes`),
     );
-    const onAbort = (): void => exchange.abort(signal?.reason);
     const timer = clock.setTimer(requestTimeoutMs, () => {
       const rule = `no complete answer within ${requestTimeoutMs} ms`;
       exchange.abort(vaultFailure('timeout', attempted, rule, { phase: 'request' }));
     });
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const stop = deadline.onOver(() => exchange.abort(deadline.reason as Error));
     try {
       const { method, path, headers, body = null } = request;
       this.#pool.dispatch({ method, path, headers, body }, exchange);
       return await exchange.answer;
     } catch (error) {
-      if (signal?.aborted) throw signal.reason;
+      deadline.throwIfOver();
       throw failureOfTransport(error, attempted);
     } finally {
       timer.cancel();
-      signal?.removeEventListener('abort', onAbort);
+      stop();
     }
   }
 

@@ -1,22 +1,29 @@
 import type { Agent } from '../domain/agent.ts';
+import { termsOf } from '../domain/search-terms.ts';
+import { SortedIds } from './sorted-ids.ts';
 
-/** Agents by id, by capability and by owner. The cost of a search does not grow with agents that cannot match. */
+/** An agent's place in the index; its terms refer to the place, so that new figures of the agent touch none of them. */
+interface Place {
+  agent: Agent;
+}
+
+/** Agents by id, by term and by owner. The cost of a search does not grow with agents that lack one of the terms. */
 export class AgentIndex {
-  readonly #agents = new Map<string, Agent>();
-  readonly #byCapability = new Map<string, Set<string>>();
+  readonly #places = new Map<string, Place>();
+  readonly #byTerm = new Map<string, Set<Place>>();
   readonly #perIdentity = new Map<string, number>();
-  #sortedIds: readonly string[] | undefined;
+  readonly #ids = new SortedIds();
 
   get size(): number {
-    return this.#agents.size;
+    return this.#places.size;
   }
 
   get(agentId: string): Agent | undefined {
-    return this.#agents.get(agentId);
+    return this.#places.get(agentId)?.agent;
   }
 
-  values(): Iterable<Agent> {
-    return this.#agents.values();
+  *values(): Iterable<Agent> {
+    for (const { agent } of this.#places.values()) yield agent;
   }
 
   ofIdentity(spiffeId: string): number {
@@ -24,63 +31,82 @@ export class AgentIndex {
   }
 
   put(agent: Agent): void {
-    const previous = this.#agents.get(agent.agentId);
-    this.#agents.set(agent.agentId, agent);
-    if (previous?.capabilities === agent.capabilities) return;
-    if (previous === undefined) {
-      this.#sortedIds = undefined;
+    const place = this.#places.get(agent.agentId);
+    if (place === undefined) {
+      this.#ids.add(agent.agentId);
       this.#perIdentity.set(agent.spiffeId, this.ofIdentity(agent.spiffeId) + 1);
+      const added = { agent };
+      this.#places.set(agent.agentId, added);
+      this.#addTerms(added);
+    } else if (isFoundAs(place.agent, agent)) {
+      place.agent = agent;
     } else {
-      this.#removeCapabilities(previous);
-    }
-    for (const capability of agent.capabilities) {
-      const holders = this.#byCapability.get(capability);
-      if (holders === undefined) this.#byCapability.set(capability, new Set([agent.agentId]));
-      else holders.add(agent.agentId);
+      this.#removeTerms(place);
+      place.agent = agent;
+      this.#addTerms(place);
     }
   }
 
   remove(agentId: string): void {
-    const agent = this.#agents.get(agentId);
-    if (agent === undefined) return;
-    this.#agents.delete(agentId);
-    this.#sortedIds = undefined;
-    this.#removeCapabilities(agent);
-    const left = this.ofIdentity(agent.spiffeId) - 1;
-    if (left === 0) this.#perIdentity.delete(agent.spiffeId);
-    else this.#perIdentity.set(agent.spiffeId, left);
+    const place = this.#places.get(agentId);
+    if (place === undefined) return;
+    const { spiffeId } = place.agent;
+    this.#places.delete(agentId);
+    this.#ids.delete(agentId);
+    this.#removeTerms(place);
+    const left = this.ofIdentity(spiffeId) - 1;
+    if (left === 0) this.#perIdentity.delete(spiffeId);
+    else this.#perIdentity.set(spiffeId, left);
   }
 
-  /** The agents that hold all of the capabilities. */
-  withCapabilities(capabilities: readonly string[]): readonly Agent[] {
-    const holders = capabilities.map((capability) => this.#byCapability.get(capability) ?? new Set<string>());
-    const [rarest, ...others] = holders.sort((a, b) => a.size - b.size);
+  /** The agents that have all of the terms. */
+  search(terms: readonly string[]): readonly Agent[] {
+    const sets: Set<Place>[] = [];
+    for (const term of terms) {
+      const places = this.#byTerm.get(term);
+      if (places === undefined) return [];
+      sets.push(places);
+    }
+    const [rarest, ...others] = sets.sort((a, b) => a.size - b.size);
     const found: Agent[] = [];
-    for (const agentId of rarest ?? []) {
-      const agent = this.#agents.get(agentId);
-      if (agent !== undefined && others.every((set) => set.has(agentId))) found.push(agent);
+    // A term that every agent has excludes none.
+    const excluding = others.filter(({ size }) => size < this.#places.size);
+    for (const place of rarest ?? []) {
+      if (excluding.every((places) => places.has(place))) found.push(place.agent);
     }
     return found;
   }
 
   /** Up to `limit` agents in the order of their ids, behind `afterId`. */
   page(afterId: string, limit: number): readonly Agent[] {
-    this.#sortedIds ??= [...this.#agents.keys()].sort();
-    const ids = this.#sortedIds;
-    let low = 0;
-    for (let high = ids.length; low < high; ) {
-      const middle = (low + high) >>> 1;
-      if ((ids[middle] ?? '') <= afterId) low = middle + 1;
-      else high = middle;
-    }
-    return ids.slice(low, low + limit).flatMap((id) => this.#agents.get(id) ?? []);
+    return this.#ids.after(afterId, limit).flatMap((id) => this.get(id) ?? []);
   }
 
-  #removeCapabilities(agent: Agent): void {
-    for (const capability of agent.capabilities) {
-      const holders = this.#byCapability.get(capability);
-      holders?.delete(agent.agentId);
-      if (holders?.size === 0) this.#byCapability.delete(capability);
+  #addTerms(place: Place): void {
+    for (const term of termsOf(place.agent)) {
+      const places = this.#byTerm.get(term);
+      if (places === undefined) this.#byTerm.set(term, new Set([place]));
+      else places.add(place);
     }
   }
+
+  #removeTerms(place: Place): void {
+    for (const term of termsOf(place.agent)) {
+      const places = this.#byTerm.get(term);
+      places?.delete(place);
+      if (places?.size === 0) this.#byTerm.delete(term);
+    }
+  }
+}
+
+/** Whether both have the same terms, by identity of what they are made of; a false answer costs time only. */
+function isFoundAs(a: Agent, b: Agent): boolean {
+  return (
+    a.capabilities === b.capabilities &&
+    a.metadata === b.metadata &&
+    a.type === b.type &&
+    a.namespace === b.namespace &&
+    a.cluster === b.cluster &&
+    a.version === b.version
+  );
 }

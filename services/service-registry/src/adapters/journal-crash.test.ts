@@ -27,11 +27,10 @@ test('every agent whose registration was acknowledged is there after a SIGKILL, 
     script,
     `import { MemoryStore } from ${JSON.stringify(`${dist}adapters/memory-store.js`)};
      import { Registry } from ${JSON.stringify(`${dist}domain/registry.js`)};
-     import { Watchers } from ${JSON.stringify(`${dist}domain/watchers.js`)};
      const [journalPath, round] = process.argv.slice(2);
-     const store = await MemoryStore.open({ journalPath });
+     const store = await MemoryStore.open({ journalPath, firstRevision: 0 });
      const registry = new Registry({
-       store, watchers: new Watchers({ store, maxPerIdentity: 1 }), timing: { heartbeatTimeoutMs: 1e6 },
+       store, timing: { heartbeatTimeoutMs: 1e6 },
        maxAgents: 1e6, maxAgentsPerIdentity: 1e6,
      });
      const lane = async (name) => {

@@ -2,7 +2,7 @@ import { type FileHandle, mkdtemp, open, readdir, readFile, rm, stat, truncate, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { command, HandClock, openRegistry, telemetry, WORKER } from '../testing/registry-fixture.ts';
+import { command, openRegistry, telemetry, WORKER } from '../testing/registry-fixture.ts';
 import { Journal } from './journal.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -110,8 +110,7 @@ describe('the journal', () => {
   });
 
   test('is rewritten when it has grown, and says the same afterwards', async () => {
-    const clock = new HandClock();
-    const { registry, store } = await openRegistry({ journalPath, clock });
+    const { registry, store } = await openRegistry({ journalPath });
     const metadata = { note: 'n'.repeat(12_000) };
     let grown = 0;
     for (let round = 0; round < 120; round += 1) {

@@ -1,10 +1,11 @@
 import type { Agent } from '../domain/agent.ts';
-import type { AgentStore, Decision, StoreCounts } from '../domain/agent-store.ts';
-import { type Change, ChangeLog } from '../domain/change-log.ts';
+import { type AgentStore, checkRoom, type Decision } from '../domain/agent-store.ts';
+import { type Change, ChangeLog, firstRevisionAt } from '../domain/change-log.ts';
 import { RegistryError } from '../domain/registry-error.ts';
 import { AgentIndex } from './agent-index.ts';
 import { Journal } from './journal.ts';
 import { JournalError } from './journal-error.ts';
+import { WatchedNames } from './watched-names.ts';
 
 /** What the journal's lines say. A file starts with `base`, its `kept` changes and its agents; changes follow. */
 type JournalRecord =
@@ -18,7 +19,9 @@ export interface MemoryStoreOptions {
   /** Without a path everything is forgotten at the end of the process. */
   readonly journalPath?: string | undefined;
   /** Changes that a watch can resume from. Default 10000. */
-  readonly keptChanges?: number;
+  readonly keptChanges?: number | undefined;
+  /** The revision of an empty store. Default: the time. */
+  readonly firstRevision?: number | undefined;
 }
 
 /** Changes that survive a rewrite of the journal. */
@@ -29,29 +32,32 @@ export class MemoryStore implements AgentStore {
   readonly #index = new AgentIndex();
   readonly #log: ChangeLog;
   readonly #listeners = new Set<() => void>();
+  readonly #watching = new WatchedNames();
   readonly #journal: Journal | undefined;
   /** Changes that are made and not yet durable, in order; nobody sees them. */
   #pending: Change[] = [];
   #tornBytes = 0;
 
-  private constructor(log: ChangeLog, journal: Journal | undefined) {
+  private constructor(log: ChangeLog, journal?: Journal) {
     this.#log = log;
     this.#journal = journal;
   }
 
-  static async open({ journalPath, keptChanges = 10_000 }: MemoryStoreOptions = {}): Promise<MemoryStore> {
-    if (journalPath === undefined) return new MemoryStore(new ChangeLog({ capacity: keptChanges }), undefined);
+  static async open({ journalPath, keptChanges, firstRevision }: MemoryStoreOptions = {}): Promise<MemoryStore> {
+    const start = firstRevision ?? firstRevisionAt(Date.now());
+    if (journalPath === undefined) return new MemoryStore(new ChangeLog({ capacity: keptChanges, revision: start }));
     const { journal, records, tornBytes } = await Journal.open(journalPath);
     try {
       const [base, ...rest] = records as readonly JournalRecord[];
       if (base !== undefined && (base.t !== 'base' || base.v !== 1)) {
         throw new JournalError('journal_version', 'Another version wrote the journal: move it away to start empty');
       }
-      const store = new MemoryStore(new ChangeLog({ capacity: keptChanges, revision: base?.revision ?? 0 }), journal);
+      const revision = base?.revision ?? start;
+      const store = new MemoryStore(new ChangeLog({ capacity: keptChanges, revision }), journal);
       for (const record of rest) store.#replay(record);
       store.#tornBytes = tornBytes;
       journal.compactFrom(() => store.#records());
-      if (base === undefined) await journal.append({ t: 'base', v: 1, revision: 0 } satisfies JournalRecord);
+      if (base === undefined) await journal.append({ t: 'base', v: 1, revision } satisfies JournalRecord);
       return store;
     } catch (error) {
       await journal.close();
@@ -73,23 +79,17 @@ export class MemoryStore implements AgentStore {
     return this.#index.get(agentId);
   }
 
-  async withCapabilities(capabilities: readonly string[]): Promise<readonly Agent[]> {
-    return this.#index.withCapabilities(capabilities);
+  async search(terms: readonly string[]): Promise<readonly Agent[]> {
+    return this.#index.search(terms);
   }
 
   async page(afterId: string, limit: number): Promise<readonly Agent[]> {
     return this.#index.page(afterId, limit);
   }
 
-  async update<T>(
-    agentId: string,
-    decide: (current: Agent | undefined, counts: StoreCounts) => Decision<T>,
-  ): Promise<T> {
+  async update<T>(agentId: string, decide: (current: Agent | undefined) => Decision<T>): Promise<T> {
     const index = this.#index;
-    const decision = decide(index.get(agentId), {
-      agents: index.size,
-      ofIdentity: (spiffeId) => index.ofIdentity(spiffeId),
-    });
+    const decision = decide(index.get(agentId));
     if (decision.kind === 'keep') return decision.result;
     if (decision.kind === 'refresh') {
       const { telemetry, lastSeenMs } = decision.agent;
@@ -97,9 +97,10 @@ export class MemoryStore implements AgentStore {
       this.#journal?.appendLazily({ t: 'seen', agent: { agentId, telemetry, lastSeenMs } } satisfies JournalRecord);
       return decision.result;
     }
-    const { type, agent, atMs, notification } = decision;
-    const revision = this.#log.revision + this.#pending.length + 1;
-    const change: Change = { revision, type, agent, atMs, ...(notification !== undefined && { notification }) };
+    const { change: made, room } = decision;
+    const ofIdentity = index.ofIdentity(made.agent.spiffeId);
+    if (room !== undefined) checkRoom({ agents: index.size, ofIdentity }, room);
+    const change: Change = { revision: this.#log.revision + this.#pending.length + 1, ...made };
     this.#apply(change);
     this.#pending.push(change);
     await this.#makeDurable(change);
@@ -117,6 +118,15 @@ export class MemoryStore implements AgentStore {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  async announceWatch(name: string): Promise<() => Promise<void>> {
+    const leave = this.#watching.add(name);
+    return async () => void leave();
+  }
+
+  async isWatched(names: readonly string[]): Promise<boolean> {
+    return names.some((name) => this.#watching.has(name));
   }
 
   async close(): Promise<void> {

@@ -89,6 +89,7 @@ export function registryService(options: ServiceOptions): ServiceRegistryServer 
       const changes = watchers.watch({
         caller: callerOf(call).toString(),
         type: agentTypeOf(call.request.agentType),
+        agentId: call.request.agentId === undefined ? undefined : checkedAgentId(call.request.agentId),
         afterRevision: call.request.afterRevision,
         signal: AbortSignal.any([cancelled.signal, signal]),
       });
@@ -148,7 +149,7 @@ export function registryService(options: ServiceOptions): ServiceRegistryServer 
     watchAgents,
     notifyAgent: unary('notify_agent', async ({ agentId, notificationType, message, metadata }) => {
       const success = await registry.notify(checkedAgentId(agentId), { type: notificationType, message, metadata });
-      return { success, error: success ? '' : 'The agent watches nothing now: notify it again later' };
+      return { success, error: success ? '' : 'Nobody watches for this agent now: notify it again later' };
     }),
   };
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { SECURITY_LEVELS } from '@neural-hive/contracts';
 
 export const AGENT_TYPES = ['WORKER', 'SCOUT', 'GUARD', 'ANALYST'] as const;
 export type AgentType = (typeof AGENT_TYPES)[number];
@@ -63,6 +64,12 @@ export function statusAt(agent: Agent, nowMs: number, { heartbeatTimeoutMs }: He
   const failing =
     telemetry !== undefined && telemetry.totalExecutions > 0 && telemetry.successRate < DEGRADED_SUCCESS_RATE;
   return failing ? 'DEGRADED' : 'HEALTHY';
+}
+
+/** The position in `SECURITY_LEVELS` up to which the agent is cleared: INTERNAL when it does not say. */
+export function clearanceOf({ metadata }: AgentDescription): number {
+  const level = metadata.security_level ?? 'INTERNAL';
+  return (SECURITY_LEVELS as readonly string[]).indexOf(level);
 }
 
 /**

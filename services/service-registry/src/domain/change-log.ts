@@ -1,4 +1,4 @@
-import type { Agent } from './agent.ts';
+import type { Agent, AgentType } from './agent.ts';
 import { RegistryError } from './registry-error.ts';
 
 export type ChangeType = 'REGISTERED' | 'UPDATED' | 'DEREGISTERED' | 'STATUS_CHANGED' | 'NOTIFIED';
@@ -9,15 +9,25 @@ export interface Notification {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** One change of the registry. Revisions are consecutive and start with 1. */
+/** One change of the registry. Revisions are consecutive. */
 export interface Change {
   readonly revision: number;
   readonly type: ChangeType;
   /** The agent after the change; before it, when the agent was removed. */
   readonly agent: Agent;
   readonly atMs: number;
+  /** What the agent was before an update that made it another type. */
+  readonly previousType?: AgentType;
   /** Set with NOTIFIED only. */
   readonly notification?: Notification;
+}
+
+/**
+ * The revision of a registry that starts empty: microseconds, which no changes outrun. So a revision from before, when
+ * the same place held other changes, is never taken for one of now.
+ */
+export function firstRevisionAt(nowMs: number): number {
+  return Math.floor(nowMs) * 1_000;
 }
 
 /** The latest changes, by consecutive revision. */
@@ -27,12 +37,12 @@ export class ChangeLog {
   #revision: number;
 
   /** `revision` is the newest change that happened before the log begins. */
-  constructor({ capacity = 10_000, revision = 0 }: { capacity?: number; revision?: number } = {}) {
+  constructor({ capacity = 10_000, revision = 0 }: { capacity?: number | undefined; revision?: number } = {}) {
     this.#capacity = capacity;
     this.#revision = revision;
   }
 
-  /** The newest change; 0 before the first. */
+  /** The newest change, or where the log began. */
   get revision(): number {
     return this.#revision;
   }

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { agent, telemetry } from '../testing/registry-fixture.ts';
+import { agent, TIMING, telemetry } from '../testing/registry-fixture.ts';
+import { statusAt } from './agent.ts';
 import { matches, parseFilter, rank, scoreOf } from './discovery.ts';
 
 const healthy = (overrides: Parameters<typeof agent>[0] = {}) => ({
@@ -58,32 +60,65 @@ describe('filters', () => {
 });
 
 describe('rank', () => {
+  const NOW = { nowMs: 1_000_000, timing: TIMING, max: 10 };
+  const silent = { lastSeenMs: NOW.nowMs - TIMING.heartbeatTimeoutMs - 1 };
+  const idsOf = (agents: Parameters<typeof rank>[0], options: Partial<Parameters<typeof rank>[1]> = {}) =>
+    rank(agents, { ...NOW, ...options }).best.map(({ candidate }) => candidate.agent.agentId);
+
   test('health, successes and free capacity each move the score', () => {
-    const full = scoreOf(healthy({ telemetry: telemetry() }));
-    expect(full).toBe(1);
-    expect(scoreOf({ agent: agent({ telemetry: telemetry() }), status: 'DEGRADED' })).toBe(0.8);
-    expect(scoreOf(healthy({ telemetry: telemetry({ successRate: 0.5 }) }))).toBe(0.85);
-    expect(scoreOf(healthy({ telemetry: telemetry({ active: 4 }) }))).toBe(0.7);
-    expect(scoreOf(healthy({ telemetry: telemetry({ active: 40 }) }))).toBe(0.7);
+    expect(scoreOf(agent({ telemetry: telemetry() }), 'HEALTHY')).toBe(1);
+    expect(scoreOf(agent({ telemetry: telemetry() }), 'DEGRADED')).toBe(0.8);
+    expect(scoreOf(agent({ telemetry: telemetry({ successRate: 0.5 }) }), 'HEALTHY')).toBe(0.85);
+    expect(scoreOf(agent({ telemetry: telemetry({ active: 4 }) }), 'HEALTHY')).toBe(0.7);
+    expect(scoreOf(agent({ telemetry: telemetry({ active: 40 }) }), 'HEALTHY')).toBe(0.7);
   });
 
   test('what an agent does not say counts half', () => {
-    expect(scoreOf(healthy({ telemetry: undefined }))).toBe(0.7);
-    expect(scoreOf(healthy({ telemetry: telemetry({ totalExecutions: 0, successRate: 0, capacity: 0 }) }))).toBe(0.7);
+    expect(scoreOf(agent({ telemetry: undefined }), 'HEALTHY')).toBe(0.7);
+    const idle = telemetry({ totalExecutions: 0, successRate: 0, capacity: 0 });
+    expect(scoreOf(agent({ telemetry: idle }), 'HEALTHY')).toBe(0.7);
   });
 
   test('equals come in the order of their registration, then of their ids, whatever the input order', () => {
-    const a = healthy({ agentId: 'a', registeredAtMs: 2 });
-    const b = healthy({ agentId: 'b', registeredAtMs: 1 });
-    const c = healthy({ agentId: 'c', registeredAtMs: 2 });
-    const best = healthy({ agentId: 'z', registeredAtMs: 9, telemetry: telemetry() });
+    const a = agent({ agentId: 'a', registeredAtMs: 2 });
+    const b = agent({ agentId: 'b', registeredAtMs: 1 });
+    const c = agent({ agentId: 'c', registeredAtMs: 2 });
+    const best = agent({ agentId: 'z', registeredAtMs: 9, telemetry: telemetry() });
     for (const order of [
       [a, b, c, best],
       [best, c, b, a],
       [c, a, best, b],
     ]) {
-      expect(rank(order, 10).map(({ candidate }) => candidate.agent.agentId)).toEqual(['z', 'b', 'a', 'c']);
+      expect(idsOf(order)).toEqual(['z', 'b', 'a', 'c']);
+      expect(idsOf(order, { max: 2 })).toEqual(['z', 'b']);
     }
-    expect(rank([a, b, c], 2)).toHaveLength(2);
+  });
+
+  test('the best few of many are those that a full sort puts first', () => {
+    const figures = fc.record({ active: fc.nat(4), registeredAtMs: fc.nat(2), rate: fc.constantFrom(0, 0.25, 0.5, 1) });
+    fc.assert(
+      fc.property(fc.array(figures, { maxLength: 40 }), fc.integer({ min: 1, max: 12 }), (all, max) => {
+        const agents = all.map(({ active, registeredAtMs, rate }, index) =>
+          agent({ agentId: `${index}`, registeredAtMs, telemetry: telemetry({ active, successRate: rate }) }),
+        );
+        const sorted = agents
+          .map((one) => ({ one, score: scoreOf(one, statusAt(one, NOW.nowMs, TIMING)) }))
+          .sort(
+            (a, b) =>
+              b.score - a.score ||
+              a.one.registeredAtMs - b.one.registeredAtMs ||
+              (a.one.agentId < b.one.agentId ? -1 : 1),
+          );
+        expect(idsOf(agents, { max })).toEqual(sorted.slice(0, max).map(({ one }) => one.agentId));
+      }),
+    );
+  });
+
+  test('an agent without heartbeat is neither ranked nor counted, not even when it is asked for', () => {
+    const agents = [agent({ agentId: 'alive' }), agent({ agentId: 'silent', ...silent })];
+    expect(rank(agents, NOW)).toMatchObject({ matching: 1, best: [{ candidate: { agent: { agentId: 'alive' } } }] });
+    expect(idsOf(agents, { status: 'HEALTHY' })).toEqual(['alive']);
+    expect(idsOf(agents, { status: 'UNHEALTHY' })).toEqual([]);
+    expect(idsOf(agents, { status: 'DEGRADED' })).toEqual([]);
   });
 });

@@ -1,6 +1,15 @@
 import { SECURITY_LEVELS } from '@neural-hive/contracts';
-import { AGENT_STATUSES, AGENT_TYPES, type Agent, type AgentStatus, type AgentType } from './agent.ts';
-import { isSecurityLevel, LIMITS } from './limits.ts';
+import {
+  AGENT_STATUSES,
+  AGENT_TYPES,
+  type Agent,
+  type AgentStatus,
+  type AgentType,
+  clearanceOf,
+  type HeartbeatTiming,
+  statusAt,
+} from './agent.ts';
+import { LIMITS } from './limits.ts';
 import { RegistryError } from './registry-error.ts';
 
 /** An agent with the status that holds now. */
@@ -65,12 +74,6 @@ export function matches({ agent, status }: Candidate, filter: AgentFilter): bool
   );
 }
 
-/** An agent that does not say is cleared for INTERNAL. */
-function clearanceOf(agent: Agent): number {
-  const level = agent.metadata.security_level ?? 'INTERNAL';
-  return isSecurityLevel(level) ? SECURITY_LEVELS.indexOf(level) : -1;
-}
-
 export interface Ranked {
   readonly candidate: Candidate;
   /** 0 to 1. */
@@ -82,8 +85,7 @@ const WEIGHT = { health: 0.4, success: 0.3, load: 0.3 } as const;
 const UNKNOWN = 0.5;
 
 /** How good a choice the agent is, 0 to 1: its health, its successes, its free capacity. */
-export function scoreOf({ agent, status }: Candidate): number {
-  const { telemetry } = agent;
+export function scoreOf({ telemetry }: Agent, status: AgentStatus): number {
   const health = status === 'HEALTHY' ? 1 : status === 'DEGRADED' ? 0.5 : 0;
   const success = telemetry === undefined || telemetry.totalExecutions === 0 ? UNKNOWN : telemetry.successRate;
   const free =
@@ -95,20 +97,56 @@ export function scoreOf({ agent, status }: Candidate): number {
   return Math.round(score * 1e6) / 1e6;
 }
 
-/** Best first; equals in the order of their registration, then of their ids, so that every call agrees. */
-export function rank(candidates: readonly Candidate[], max: number): readonly Ranked[] {
-  return candidates
-    .map((candidate) => ({ candidate, score: scoreOf(candidate) }))
-    .sort(
-      (a, b) =>
-        b.score - a.score ||
-        a.candidate.agent.registeredAtMs - b.candidate.agent.registeredAtMs ||
-        (a.candidate.agent.agentId < b.candidate.agent.agentId ? -1 : 1),
-    )
-    .slice(0, max);
+export interface RankOptions {
+  readonly nowMs: number;
+  readonly timing: HeartbeatTiming;
+  /** Only agents with this status. */
+  readonly status?: AgentStatus | undefined;
+  /** How many of the best are wanted. */
+  readonly max: number;
 }
 
-/** Agents that may be given work. */
-export function isDiscoverable({ status }: Candidate): boolean {
+/**
+ * The best of the agents that may be given work. Equals come in the order of their registration, then of their ids, so
+ * that every call agrees. `matching` is how many there were.
+ */
+export function rank(
+  agents: readonly Agent[],
+  { nowMs, timing, status: wanted, max }: RankOptions,
+): { readonly best: readonly Ranked[]; readonly matching: number } {
+  const best: Ranked[] = [];
+  let matching = 0;
+  for (const agent of agents) {
+    const status = statusAt(agent, nowMs, timing);
+    if (!isDiscoverable(status) || (wanted !== undefined && status !== wanted)) continue;
+    matching += 1;
+    const score = scoreOf(agent, status);
+    const worst = best[max - 1];
+    if (worst !== undefined && compare(score, agent, worst) > 0) continue;
+    if (worst !== undefined) best.pop();
+    let place = best.length;
+    // Nearly all of many agents end above at the worst one, so the way to the place of the others may be a walk.
+    for (
+      let above = best[place - 1];
+      above !== undefined && compare(score, agent, above) < 0;
+      above = best[place - 1]
+    ) {
+      place -= 1;
+    }
+    best.splice(place, 0, { candidate: { agent, status }, score });
+  }
+  return { best, matching };
+}
+
+/** Negative when the agent is better than the one that is ranked already. */
+function compare(score: number, agent: Agent, ranked: Ranked): number {
+  const other = ranked.candidate.agent;
+  return (
+    ranked.score - score || agent.registeredAtMs - other.registeredAtMs || (agent.agentId < other.agentId ? -1 : 1)
+  );
+}
+
+/** Whether an agent may be given work. */
+export function isDiscoverable(status: AgentStatus): boolean {
   return status !== 'UNHEALTHY';
 }

@@ -8,7 +8,7 @@ describe('Register', () => {
   test('the same instance registers again as the same agent, and keeps the time of its first registration', async () => {
     const { registry, store, clock } = await openRegistry();
     const first = await registry.register(WORKER, command());
-    clock.advance(1_000);
+    await clock.advance(1_000);
     const second = await registry.register(WORKER, command());
     expect(second.agentId).toBe(first.agentId);
     expect(second.registeredAtMs).toBe(first.registeredAtMs);
@@ -92,7 +92,7 @@ describe('a silent agent', () => {
     const { agentId } = await registry.register(WORKER, command());
     expect(await registry.discover(discover(['build']))).toHaveLength(1);
 
-    clock.advance(30_001);
+    await clock.advance(30_001);
     expect(await registry.discover(discover(['build']))).toHaveLength(0);
     expect((await registry.get(agentId)).status).toBe('UNHEALTHY');
     await sweep();
@@ -100,11 +100,11 @@ describe('a silent agent', () => {
     await registry.heartbeat(WORKER, agentId, undefined);
     expect(await registry.discover(discover(['build']))).toHaveLength(1);
 
-    clock.advance(60_000);
+    await clock.advance(60_000);
     await sweep();
     expect(await registry.discover(discover(['build']))).toHaveLength(0);
     expect((await registry.get(agentId)).status).toBe('UNHEALTHY');
-    clock.advance(1);
+    await clock.advance(1);
     await sweep();
     await expect(registry.get(agentId)).rejects.toMatchObject({ code: 'unknown_agent' });
     expect((await store.changesAfter(0)).map(({ type, agent }) => `${type} ${agent.status}`)).toEqual([
@@ -119,11 +119,11 @@ describe('a silent agent', () => {
   test('is not removed before it had time to come back from an outage of the registry', async () => {
     const { registry, store, clock } = await openRegistry();
     const { agentId } = await registry.register(WORKER, command());
-    clock.advance(3_600_000);
+    await clock.advance(3_600_000);
     const sinceMs = clock.now();
     await sweepAgents({ store, timing: TIMING, sinceMs, clock });
     expect((await registry.get(agentId)).status).toBe('UNHEALTHY');
-    clock.advance(60_001);
+    await clock.advance(60_001);
     await sweepAgents({ store, timing: TIMING, sinceMs, clock });
     await expect(registry.get(agentId)).rejects.toMatchObject({ code: 'unknown_agent' });
   });

@@ -10,9 +10,9 @@ import {
   statusAt,
   type Telemetry,
 } from './agent.ts';
-import type { AgentStore, Decision } from './agent-store.ts';
+import type { AgentStore, Decision, NewChange } from './agent-store.ts';
 import type { Notification } from './change-log.ts';
-import { type Candidate, isDiscoverable, matches, parseFilter, type Ranked, rank } from './discovery.ts';
+import { type Candidate, matches, parseFilter, type Ranked, rank } from './discovery.ts';
 import {
   checkDescription,
   checkedCapabilities,
@@ -23,11 +23,11 @@ import {
 } from './limits.ts';
 import { RegistryError } from './registry-error.ts';
 import type { RegistryMetrics } from './registry-metrics.ts';
-import type { Watchers } from './watchers.ts';
+import { wantedTerms } from './search-terms.ts';
+import { watchNames } from './watchers.ts';
 
 export interface RegistryOptions {
   readonly store: AgentStore;
-  readonly watchers: Watchers;
   readonly timing: HeartbeatTiming;
   /** Agents that one identity may have at once. */
   readonly maxAgentsPerIdentity: number;
@@ -68,18 +68,12 @@ export class Registry {
     if (telemetry !== undefined) checkTelemetry(telemetry);
     const { store, metrics, maxAgents, maxAgentsPerIdentity } = this.#options;
     const agentId = agentIdOf(caller, instanceId);
-    const agent = await store.update(agentId, (current, counts): Decision<Agent> => {
+    const agent = await store.update(agentId, (current): Decision<Agent> => {
       const nowMs = this.#now();
-      if (current === undefined) {
-        if (counts.ofIdentity(caller) >= maxAgentsPerIdentity) {
-          throw new RegistryError('too_many', `An identity may have ${maxAgentsPerIdentity} agents at once`);
-        }
-        if (counts.agents >= maxAgents) {
-          throw new RegistryError('too_many', `The registry keeps ${maxAgents} agents at once`);
-        }
-      }
+      const same = current !== undefined && sameDescription(current, described);
       const fresh = this.#withStatus({
-        ...described,
+        // What is the same is kept as the same object: stores see by it that there is nothing to index anew.
+        ...(same ? current : described),
         agentId,
         spiffeId: caller,
         instanceId,
@@ -88,12 +82,15 @@ export class Registry {
         registeredAtMs: current?.registeredAtMs ?? nowMs,
         lastSeenMs: nowMs,
       });
-      if (current === undefined)
-        return { kind: 'change', type: 'REGISTERED', agent: fresh, atMs: nowMs, result: fresh };
-      if (!sameDescription(current, fresh)) {
-        return { kind: 'change', type: 'UPDATED', agent: fresh, atMs: nowMs, result: fresh };
-      }
-      return refreshed(current, fresh, nowMs, fresh);
+      if (same) return refreshed(current, fresh, nowMs, fresh);
+      const change: NewChange = {
+        type: current === undefined ? 'REGISTERED' : 'UPDATED',
+        agent: fresh,
+        atMs: nowMs,
+        ...(current !== undefined && current.type !== fresh.type && { previousType: current.type }),
+      };
+      const room = { agents: maxAgents, ofIdentity: maxAgentsPerIdentity };
+      return { kind: 'change', change, result: fresh, ...(current === undefined && { room }) };
     });
     metrics?.registered();
     return agent;
@@ -129,7 +126,7 @@ export class Registry {
     const removed = await store.update(agentId, (found): Decision<boolean> => {
       if (found === undefined) return { kind: 'keep', result: false };
       const agent = owned(found, agentId, caller);
-      return { kind: 'change', type: 'DEREGISTERED', agent, atMs: this.#now(), result: true };
+      return { kind: 'change', change: { type: 'DEREGISTERED', agent, atMs: this.#now() }, result: true };
     });
     if (removed) metrics?.deregistered();
     return removed;
@@ -140,17 +137,15 @@ export class Registry {
     readonly filters: Readonly<Record<string, string>>;
     readonly maxResults: number;
   }): Promise<readonly Ranked[]> {
-    const { store, metrics, clock } = this.#options;
+    const { store, metrics, clock, timing } = this.#options;
     const startedMs = clock.monotonicMs();
     const capabilities = checkedCapabilities(request.capabilities);
     const filter = parseFilter(request.filters);
     const max = checkedCount('max_results', request.maxResults, LIMITS.discoverResults);
-    const able = (await store.withCapabilities(capabilities)).map((agent) => this.#candidate(agent));
-    const matching = able.filter((candidate) => isDiscoverable(candidate) && matches(candidate, filter));
-    const ranked = rank(matching, max);
-    const seconds = (clock.monotonicMs() - startedMs) / 1000;
-    metrics?.discovery(filter.type ?? 'any', seconds, able.length, matching.length);
-    return ranked;
+    const able = await store.search(wantedTerms(capabilities, filter));
+    const { best, matching } = rank(able, { nowMs: this.#now(), timing, status: filter.status, max });
+    metrics?.discovery(filter.type ?? 'any', (clock.monotonicMs() - startedMs) / 1000, able.length, matching);
+    return best;
   }
 
   async get(agentId: string): Promise<AgentNow> {
@@ -185,16 +180,18 @@ export class Registry {
   }
 
   /**
-   * Puts a notification on the watch streams of the identity that registered the agent. False when it watches nothing
-   * now: nothing is kept for later then.
+   * Puts a notification on the watch streams of the agent's identity that are for this agent or for all. False when there
+   * are none now, on any replica: nothing is kept for later then.
    */
   async notify(agentId: string, notification: Notification): Promise<boolean> {
     checkNotification(notification);
-    const { store, watchers } = this.#options;
-    return store.update(agentId, (agent): Decision<boolean> => {
-      if (agent === undefined) throw unknownAgent(agentId);
-      if (!watchers.isWatching(agent.spiffeId)) return { kind: 'keep', result: false };
-      return { kind: 'change', type: 'NOTIFIED', agent, atMs: this.#now(), notification, result: true };
+    const { store } = this.#options;
+    const { agent } = await this.get(agentId);
+    if (!(await store.isWatched(watchNames(agent)))) return false;
+    return store.update(agentId, (current): Decision<boolean> => {
+      if (current === undefined) throw unknownAgent(agentId);
+      const change: NewChange = { type: 'NOTIFIED', agent: current, atMs: this.#now(), notification };
+      return { kind: 'change', change, result: true };
     });
   }
 
@@ -216,7 +213,7 @@ export class Registry {
 function refreshed<T>(current: Agent, fresh: Agent, atMs: number, result: T): Decision<T> {
   return current.status === fresh.status
     ? { kind: 'refresh', agent: fresh, result }
-    : { kind: 'change', type: 'STATUS_CHANGED', agent: fresh, atMs, result };
+    : { kind: 'change', change: { type: 'STATUS_CHANGED', agent: fresh, atMs }, result };
 }
 
 function owned(agent: Agent | undefined, agentId: string, caller: string): Agent {

@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { command, OTHER_WORKER, openRegistry, WORKER } from '../testing/registry-fixture.ts';
+import type { AgentType } from './agent.ts';
 import type { Change } from './change-log.ts';
 import type { Watchers } from './watchers.ts';
 
@@ -8,10 +9,12 @@ function watching(
   {
     caller = 'spiffe://neural-hive.local/operator',
     afterRevision = 0,
-  }: { caller?: string; afterRevision?: number } = {},
+    type,
+    agentId,
+  }: { caller?: string; afterRevision?: number; type?: AgentType; agentId?: string } = {},
 ): { next(): Promise<Change>; stop(): Promise<void> } {
   const stopping = new AbortController();
-  const stream = watchers.watch({ caller, type: undefined, afterRevision, signal: stopping.signal });
+  const stream = watchers.watch({ caller, type, agentId, afterRevision, signal: stopping.signal });
   return {
     async next() {
       const { value } = await stream.next();
@@ -59,6 +62,33 @@ describe('WatchAgents', () => {
     expect(watchers.count).toBe(0);
   });
 
+  test('of one agent brings that agent and nothing of the others', async () => {
+    const { registry, watchers } = await openRegistry();
+    const { agentId } = await registry.register(WORKER, command({ instanceId: 'a' }));
+    await registry.register(WORKER, command({ instanceId: 'b' }));
+    const watch = watching(watchers, { agentId });
+    expect(await watch.next()).toMatchObject({ type: 'REGISTERED', revision: 2, agent: { instanceId: 'a' } });
+    const following = watch.next();
+    await registry.register(WORKER, command({ instanceId: 'b', version: '2' }));
+    await registry.register(WORKER, command({ instanceId: 'a', version: '2' }));
+    expect(await following).toMatchObject({ type: 'UPDATED', revision: 4, agent: { instanceId: 'a' } });
+    await watch.stop();
+  });
+
+  test('of one type tells of the agent that leaves the type, and then of it no more', async () => {
+    const { registry, watchers } = await openRegistry();
+    await registry.register(WORKER, command());
+    const watch = watching(watchers, { type: 'WORKER' });
+    await watch.next();
+    const following = watch.next();
+    await registry.register(WORKER, command({ type: 'SCOUT' }));
+    await registry.register(WORKER, command({ type: 'SCOUT', version: '2' }));
+    await registry.register(WORKER, command({ type: 'WORKER' }));
+    expect(await following).toMatchObject({ type: 'UPDATED', revision: 2, agent: { type: 'SCOUT' } });
+    expect(await watch.next()).toMatchObject({ type: 'UPDATED', revision: 4, agent: { type: 'WORKER' } });
+    await watch.stop();
+  });
+
   test('an identity may have only so many streams', async () => {
     const { registry, watchers } = await openRegistry();
     await registry.register(WORKER, command());
@@ -87,6 +117,37 @@ describe('NotifyAgent', () => {
     await registry.deregister(WORKER, agentId);
     expect(await following).toMatchObject({ type: 'DEREGISTERED', revision: 3 });
     await Promise.all([own.stop(), other.stop()]);
+  });
+
+  test('reaches the stream that is for the agent, and none that is for another', async () => {
+    const { registry, watchers } = await openRegistry();
+    const a = await registry.register(WORKER, command({ instanceId: 'a' }));
+    const b = await registry.register(WORKER, command({ instanceId: 'b' }));
+    const own = watching(watchers, { caller: WORKER, agentId: a.agentId });
+    // Whoever may read an agent may watch it, and is not taken for the agent.
+    const stranger = watching(watchers, { caller: OTHER_WORKER, agentId: b.agentId });
+    await Promise.all([own.next(), stranger.next()]);
+    expect(await registry.notify(b.agentId, notification)).toBe(false);
+    expect(await registry.notify(a.agentId, notification)).toBe(true);
+    expect(await own.next()).toMatchObject({ type: 'NOTIFIED', agent: { agentId: a.agentId }, notification });
+    await own.stop();
+    expect(await registry.notify(a.agentId, notification)).toBe(false);
+    await stranger.stop();
+  });
+
+  test('is not lost between the agents of now and the changes that follow', async () => {
+    const { registry, watchers, store } = await openRegistry();
+    const { agentId } = await registry.register(WORKER, command());
+    const watch = watching(watchers, { caller: WORKER });
+    const { announceWatch } = store;
+    vi.spyOn(store, 'announceWatch').mockImplementation(async (name) => {
+      const leave = await announceWatch.call(store, name);
+      expect(await registry.notify(agentId, notification)).toBe(true);
+      return leave;
+    });
+    expect(await watch.next()).toMatchObject({ type: 'REGISTERED' });
+    expect(await watch.next()).toMatchObject({ type: 'NOTIFIED', notification });
+    await watch.stop();
   });
 
   test('says when nobody listens, and keeps nothing', async () => {

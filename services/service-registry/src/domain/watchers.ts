@@ -6,12 +6,26 @@ import { RegistryError } from './registry-error.ts';
 export interface WatchRequest {
   readonly caller: string;
   readonly type: AgentType | undefined;
+  /** Only this agent's changes, and of the notifications only its own. */
+  readonly agentId: string | undefined;
   /** 0 starts with the agents registered now. */
   readonly afterRevision: number;
   readonly signal: AbortSignal;
 }
 
-/** The streams that follow the registry. */
+/**
+ * The names under which those announce themselves whom a notification of the agent reaches: its identity, watching for
+ * all its agents, or for this one.
+ */
+export function watchNames({ spiffeId, agentId }: Pick<Agent, 'spiffeId' | 'agentId'>): readonly string[] {
+  return [watchName(spiffeId, undefined), watchName(spiffeId, agentId)];
+}
+
+function watchName(caller: string, agentId: string | undefined): string {
+  return agentId === undefined ? caller : `${caller} ${agentId}`;
+}
+
+/** The streams of this replica that follow the registry. */
 export class Watchers {
   readonly #store: AgentStore;
   readonly #maxPerIdentity: number;
@@ -20,10 +34,6 @@ export class Watchers {
   constructor({ store, maxPerIdentity }: { store: AgentStore; maxPerIdentity: number }) {
     this.#store = store;
     this.#maxPerIdentity = maxPerIdentity;
-  }
-
-  isWatching(identity: string): boolean {
-    return this.#streams.has(identity);
   }
 
   get count(): number {
@@ -45,23 +55,30 @@ export class Watchers {
     const off = this.#store.onChange(() => wakeUp.set());
     const onAbort = (): void => wakeUp.set();
     signal.addEventListener('abort', onAbort, { once: true });
+    let leave = async (): Promise<void> => undefined;
+    const announce = async (): Promise<void> => {
+      leave = await this.#store.announceWatch(watchName(caller, request.agentId));
+    };
     try {
-      yield* this.#follow(request, wakeUp);
+      yield* this.#follow(request, announce, wakeUp);
     } finally {
       off();
       signal.removeEventListener('abort', onAbort);
       const left = (this.#streams.get(caller) ?? 1) - 1;
       if (left === 0) this.#streams.delete(caller);
       else this.#streams.set(caller, left);
+      await leave();
     }
   }
 
-  async *#follow(request: WatchRequest, wakeUp: Signal): AsyncGenerator<Change, void> {
+  async *#follow(request: WatchRequest, announce: () => Promise<void>, wakeUp: Signal): AsyncGenerator<Change, void> {
     const { signal } = request;
     let revision = request.afterRevision;
     if (revision === 0) {
       const snapshot = await this.#store.snapshot();
-      const agents = snapshot.agents.filter((agent) => isOfType(agent, request.type));
+      // Not before: a notification that was sent in between would be in front of what is followed.
+      await announce();
+      const agents = snapshot.agents.filter((agent) => isAsked(agent, request));
       for (const [index, agent] of agents.entries()) {
         if (signal.aborted) return;
         // Whoever resumes after a part of the snapshot must get it again: only its last event carries the revision.
@@ -69,6 +86,8 @@ export class Watchers {
         yield { revision: resumeAfter, type: 'REGISTERED', agent, atMs: agent.registeredAtMs };
       }
       revision = snapshot.revision;
+    } else {
+      await announce();
     }
     while (!signal.aborted) {
       wakeUp.clear();
@@ -83,13 +102,16 @@ export class Watchers {
   }
 }
 
-function isOfType(agent: Agent, type: AgentType | undefined): boolean {
-  return type === undefined || agent.type === type;
+function isAsked({ type, agentId }: Agent, asked: WatchRequest): boolean {
+  return (
+    (asked.type === undefined || type === asked.type) && (asked.agentId === undefined || agentId === asked.agentId)
+  );
 }
 
-function isVisible({ type, agent }: Change, request: WatchRequest): boolean {
-  if (type === 'NOTIFIED') return agent.spiffeId === request.caller;
-  return isOfType(agent, request.type);
+function isVisible({ type, agent, previousType }: Change, request: WatchRequest): boolean {
+  if (type === 'NOTIFIED' && agent.spiffeId !== request.caller) return false;
+  // Those who follow the type that the agent has left have to learn that it did.
+  return isAsked(agent, request) || (previousType !== undefined && isAsked({ ...agent, type: previousType }, request));
 }
 
 /** Remembers that something happened until it is cleared. */

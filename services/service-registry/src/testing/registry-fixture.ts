@@ -1,4 +1,4 @@
-import type { Clock } from '@neural-hive/security/common';
+import { FakeClock } from '@neural-hive/security/testing';
 import { MemoryStore } from '../adapters/memory-store.ts';
 import type { Agent, Telemetry } from '../domain/agent.ts';
 import { type RegisterCommand, Registry } from '../domain/registry.ts';
@@ -7,43 +7,22 @@ import { Watchers } from '../domain/watchers.ts';
 export const WORKER = 'spiffe://neural-hive.local/ns/neural-hive-execution/sa/worker-agents';
 export const OTHER_WORKER = 'spiffe://neural-hive.local/ns/neural-hive-execution/sa/other-agents';
 
-/** A clock that a test moves. */
-export class HandClock implements Clock {
-  #nowMs = 1_000_000;
-
-  now(): number {
-    return this.#nowMs;
-  }
-
-  monotonicMs(): number {
-    return this.#nowMs;
-  }
-
-  setTimer(): never {
-    throw new Error('nothing here waits');
-  }
-
-  advance(ms: number): void {
-    this.#nowMs += ms;
-  }
-}
-
 export const TIMING = { heartbeatTimeoutMs: 30_000 };
 
 export async function openRegistry({
   journalPath,
   maxAgentsPerIdentity = 10,
   keptChanges = 10_000,
-  clock = new HandClock(),
+  clock = new FakeClock(1_000_000),
 }: {
   journalPath?: string;
   maxAgentsPerIdentity?: number;
   keptChanges?: number;
-  clock?: HandClock;
-} = {}): Promise<{ registry: Registry; store: MemoryStore; watchers: Watchers; clock: HandClock }> {
-  const store = await MemoryStore.open({ journalPath, keptChanges });
+  clock?: FakeClock;
+} = {}): Promise<{ registry: Registry; store: MemoryStore; watchers: Watchers; clock: FakeClock }> {
+  const store = await MemoryStore.open({ journalPath, keptChanges, firstRevision: 0 });
   const watchers = new Watchers({ store, maxPerIdentity: 3 });
-  const registry = new Registry({ store, watchers, timing: TIMING, maxAgentsPerIdentity, maxAgents: 1_000, clock });
+  const registry = new Registry({ store, timing: TIMING, maxAgentsPerIdentity, maxAgents: 1_000, clock });
   return { registry, store, watchers, clock };
 }
 

@@ -25,6 +25,7 @@ export function rememberPeer(socket: Socket, id: SpiffeId): void {
 export function connectionPeerOf(
   call: Pick<ServerInterceptingCallInterface, 'getConnectionInfo'>,
 ): SpiffeId | undefined {
+  if (peers.size === 0) return undefined;
   const key = keyOf(call.getConnectionInfo() as Partial<Ends>);
   return key === undefined ? undefined : peers.get(key);
 }

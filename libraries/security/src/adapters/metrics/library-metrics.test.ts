@@ -21,7 +21,7 @@ const OUTCOME = { name: 'database/role', generation: 2, startedAtMs: 0, publishe
 describe.each(SYSTEMS)('in %s', (_system, open) => {
   test('everything is counted under its documented name and labels', async () => {
     const { metrics, look } = open();
-    const { auth, bundles, credentials, spiffe, vault } = metrics;
+    const { auth, bundles, credentials, failOpen, spiffe, tokenCache, vault } = metrics;
     auth.attempt('/a.B/C', 'allowed');
     auth.attempt('unknown', 'denied');
     auth.failure('unknown', 'unknown_method');
@@ -42,8 +42,15 @@ describe.each(SYSTEMS)('in %s', (_system, open) => {
     const times = { durationMs: 2_000, drainMs: 1_500 };
     credentials.rotation({ ...OUTCOME, reason: 'due', terminated: 3, ok: true }, times);
     credentials.rotation({ ...OUTCOME, reason: 'forced', terminated: 0, ok: false }, { durationMs: 9, drainMs: 0 });
+    tokenCache.hit();
+    tokenCache.miss();
+    tokenCache.refresh('failure');
+    tokenCache.resize(3);
+    tokenCache.resize(-1);
+    failOpen.failedOpen();
     const seen = (await look()).filter((line) => !/ 0$/.test(line));
     expect(seen.sort()).toEqual([
+      'cache_size 2',
       'credential_drain_duration_seconds_count{credential="database/role"} 1',
       'credential_drain_duration_seconds_sum{credential="database/role"} 1.5',
       'credential_drain_overruns_total{credential="database/role"} 1',
@@ -62,8 +69,12 @@ describe.each(SYSTEMS)('in %s', (_system, open) => {
       'spiffe_svid_fetch_total{status="success",svid_type="jwt"} 1',
       'spiffe_svid_withdrawals_total{svid_type="x509"} 1',
       'spiffe_trust_bundle_updates_total{status="updated"} 1',
+      'token_cache_hits_total 1',
+      'token_cache_misses_total 1',
+      'token_cache_refresh_total{status="failure"} 1',
       'vault_credential_renewals_total{credential_type="database",status="failure"} 1',
       'vault_credential_renewals_total{credential_type="database",status="success"} 1',
+      'vault_fail_open_total 1',
       'vault_lease_events_total{event="ending"} 1',
       'vault_lease_events_total{event="gone"} 1',
       'vault_lease_events_total{event="obtained"} 1',

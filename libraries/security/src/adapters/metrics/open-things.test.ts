@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { TokenCache } from '../../cache/index.ts';
 import { events } from '../../common/index.ts';
 import { RotatingCredential } from '../../credentials/index.ts';
 import { JwtSource, X509Source } from '../../spiffe/index.ts';
@@ -158,4 +159,19 @@ test('a rotation is counted with its time and its drain time, and the seconds fo
   ]);
   await credential.close();
   expect(await seen('credential_ttl_seconds')).toEqual([]);
+});
+
+test('the token caches of a process add up, and one that closes takes its tokens along', async () => {
+  const { metrics, seen } = underTest();
+  const fetch = async () => ({ value: 't', expiresAtMs: Date.now() + 60_000 });
+  const caches = [0, 1].map(() => new TokenCache({ fetch, metrics: metrics.tokenCache }));
+  for (const cache of caches) {
+    cleanups.push(() => cache.close());
+    await cache.get('a');
+    await cache.get('a');
+  }
+  expect(await seen('cache_size')).toEqual(['cache_size 2']);
+  expect(await seen('token_cache_hits_total')).toEqual(['token_cache_hits_total 2']);
+  caches[0]?.close();
+  expect(await seen('cache_size')).toEqual(['cache_size 1']);
 });

@@ -1,5 +1,7 @@
 export type { RotatingMongoClientOptions } from './connect.ts';
 export { type MongoLogin, parseMongoLogin } from './login.ts';
+export { MongoUserError, type MongoUserErrorCode } from './mongo-user-error.ts';
+export { type MongodbUsersOptions, type MongoRole, type MongoUserDatabase, mongodbUsers } from './mongodb-users.ts';
 export { RotatingAggregationCursor } from './rotating-aggregation-cursor.ts';
 export { RotatingChangeStream, type RotatingChangeStreamEvents } from './rotating-change-stream.ts';
 export type { RotatingCollection } from './rotating-collection.ts';

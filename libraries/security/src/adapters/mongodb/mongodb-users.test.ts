@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { Secret } from '../../common/index.ts';
 import { mongodbUsers } from './mongodb-users.ts';
@@ -31,7 +32,8 @@ test('a new user has the roles of the one it replaces', async () => {
   const server = new Server();
   await mongodbUsers(server).createUser(login('b'), { previous: 'a' });
   expect(server.users.get('b')).toEqual({ pwd: 'new', roles: [{ role: 'readWrite', db: 'plans' }] });
-  await expect(mongodbUsers(server).createUser(login('c'), { previous: 'nobody' })).rejects.toThrow('nobody');
+  const unknown = mongodbUsers(server).createUser(login('c'), { previous: 'nobody' });
+  await expect(unknown).rejects.toMatchObject({ code: 'no-such-user', message: expect.stringContaining('nobody') });
 });
 
 test('the first user has the roles that were given, and creating it again sets its password', async () => {
@@ -42,15 +44,25 @@ test('the first user has the roles that were given, and creating it again sets i
   expect(server.users.get('b')).toEqual({ pwd: 'newer', roles: [{ role: 'read', db: 'x' }] });
 });
 
-test('deleting a user that is gone is no failure, and no error shows a password', async () => {
+test('deleting a user that is gone is no failure', async () => {
   const server = new Server();
   const users = mongodbUsers(server);
   await users.deleteUser('a', {});
   await users.deleteUser('a', {});
   expect(server.users.size).toBe(0);
-  const broken = mongodbUsers({
-    command: (command) => Promise.reject(Object.assign(new Error('no'), { command })),
+});
+
+test.each([
+  [18, 'login-refused'],
+  [13, 'refused'],
+  [undefined, 'unreachable'],
+])('a failure with the code %s of the server is %s, and shows no password', async (code, expected) => {
+  const users = mongodbUsers({
+    command: (command) => Promise.reject(Object.assign(new Error('no'), { command, code })),
   });
-  const failure = await broken.createUser(login('b', 'very-secret'), {}).catch((error: unknown) => error);
-  expect(JSON.stringify(failure) + String(failure)).not.toContain('very-secret');
+  for (const work of [users.createUser(login('b', 'very-secret'), {}), users.deleteUser('b', {})]) {
+    const failure: unknown = await work.catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: expected, retryable: code === undefined });
+    expect(inspect(failure, { depth: 9 }) + JSON.stringify(failure)).not.toContain('very-secret');
+  }
 });

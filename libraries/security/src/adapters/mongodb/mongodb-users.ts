@@ -1,5 +1,6 @@
 import { messageOf } from '../../common/index.ts';
 import type { UserAdmin } from '../../credentials/index.ts';
+import { MongoUserError } from './mongo-user-error.ts';
 
 /** The part of the driver's `Db` that is needed: the database that the users authenticate against. */
 export interface MongoUserDatabase {
@@ -18,21 +19,40 @@ export interface MongodbUsersOptions {
 
 /** MongoDB's error codes. */
 const USER_NOT_FOUND = 11;
+const AUTHENTICATION_FAILED = 18;
 const USER_EXISTS = 51_003;
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
+/** The driver's error is left out: it may carry the command, and with it the password. */
+function failure(what: string, error: unknown): MongoUserError {
+  const message = `${what}: ${messageOf(error)}`;
+  const code = codeOf(error);
+  if (code === AUTHENTICATION_FAILED) return new MongoUserError('login-refused', message);
+  // What the server answers has a number; what keeps it from answering has none.
+  if (typeof code === 'number') return new MongoUserError('refused', message);
+  return new MongoUserError('unreachable', message, { retryable: true });
+}
+
 /**
  * The users of a MongoDB database, for `rotateKvUser`. A new user gets the roles of the one it replaces. Connections
- * that are open when their user is dropped are left to the server: it asks again with the next command.
+ * that are open when their user is dropped are left to the server: it asks again with the next command. All methods
+ * reject with a `MongoUserError`.
  */
 export function mongodbUsers(database: MongoUserDatabase, options: MongodbUsersOptions = {}): UserAdmin {
+  const run = (command: Record<string, unknown>, what: string): Promise<Record<string, unknown>> =>
+    database.command(command).catch((error: unknown) => {
+      throw failure(what, error);
+    });
+
   const rolesOf = async (username: string): Promise<readonly MongoRole[]> => {
-    const { users } = await database.command({ usersInfo: username });
+    const { users } = await run({ usersInfo: username }, `Reading the roles of the MongoDB user ${username}`);
     const [user] = Array.isArray(users) ? (users as { readonly roles?: readonly MongoRole[] }[]) : [];
-    if (user === undefined) throw new TypeError(`There is no MongoDB user ${username} whose roles could be copied`);
+    if (user === undefined) {
+      throw new MongoUserError('no-such-user', `There is no MongoDB user ${username} whose roles could be copied`);
+    }
     return (user.roles ?? []).map(({ role, db }) => ({ role, db }));
   };
 
@@ -41,13 +61,12 @@ export function mongodbUsers(database: MongoUserDatabase, options: MongodbUsersO
       const roles = previous === undefined ? (options.roles ?? []) : await rolesOf(previous);
       signal?.throwIfAborted();
       const fields = { pwd: password.reveal(), roles, mechanisms: ['SCRAM-SHA-256'] };
+      const what = `Creating the MongoDB user ${username}`;
       try {
         await database.command({ createUser: username, ...fields });
       } catch (error) {
-        // The driver's error may carry the command, and with it the password.
-        if (codeOf(error) !== USER_EXISTS)
-          throw new Error(`Creating the MongoDB user ${username}: ${messageOf(error)}`);
-        await database.command({ updateUser: username, ...fields });
+        if (codeOf(error) !== USER_EXISTS) throw failure(what, error);
+        await run({ updateUser: username, ...fields }, what);
       }
     },
 
@@ -56,7 +75,7 @@ export function mongodbUsers(database: MongoUserDatabase, options: MongodbUsersO
       try {
         await database.command({ dropUser: username });
       } catch (error) {
-        if (codeOf(error) !== USER_NOT_FOUND) throw error;
+        if (codeOf(error) !== USER_NOT_FOUND) throw failure(`Dropping the MongoDB user ${username}`, error);
       }
     },
   };

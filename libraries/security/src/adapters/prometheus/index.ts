@@ -11,5 +11,3 @@ export function prometheusMetrics(registry: Registry): LibraryMetrics {
 }
 
 export type { LibraryMetrics, LibraryMetrics as PrometheusMetrics } from '../metrics/library-metrics.ts';
-export { prometheusFailOpenMetrics } from './fail-open.ts';
-export { prometheusTokenCacheMetrics } from './token-cache.ts';

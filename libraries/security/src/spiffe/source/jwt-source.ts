@@ -91,18 +91,17 @@ export class JwtSource implements JwtBundleSource {
    * until it expires; an expired one is never served.
    * @throws SpiffeError `WORKLOAD_API_*` when there is none and the agent gives none
    */
-  async fetchJwtSvid({ audience, subject, hint, signal }: JwtSvidRequest): Promise<JwtSvid> {
-    const audiences = typeof audience === 'string' ? [audience] : [...audience].sort();
-    const key = JSON.stringify([audiences, subject?.toString() ?? '', hint ?? '']);
+  async fetchJwtSvid(request: JwtSvidRequest): Promise<JwtSvid> {
+    return this.cachedJwtSvid(request) ?? withSignal(this.#refresh(request), request.signal);
+  }
+
+  /** What `fetchJwtSvid` would serve from the cache, at once, fetched anew in the background as there; undefined without one. */
+  cachedJwtSvid(request: JwtSvidRequest): JwtSvid | undefined {
     const nowMs = this.#clock.now();
-    const cached = this.#cache.get(key, nowMs);
-    const refresh = (): Promise<JwtSvid> => this.#flights.run(key, () => this.#fetch(key, audiences, subject, hint));
-    if (cached !== undefined) {
-      // Its failure is known to the metrics, and to the caller once the token at hand has expired.
-      if (nowMs >= cached.refreshAtMs) refresh().catch(() => undefined);
-      return cached.svid;
-    }
-    return withSignal(refresh(), signal);
+    const cached = this.#cache.get(keyOf(request), nowMs);
+    // A failure is known to the metrics, and to the caller once the token at hand has expired.
+    if (cached !== undefined && nowMs >= cached.refreshAtMs) this.#refresh(request).catch(() => undefined);
+    return cached?.svid;
   }
 
   /** @throws SpiffeError `SVID_WITHDRAWN`, `SOURCE_CLOSED` */
@@ -146,17 +145,17 @@ export class JwtSource implements JwtBundleSource {
     return this.close();
   }
 
-  async #fetch(
-    key: string,
-    audience: readonly string[],
-    subject: SpiffeId | string | undefined,
-    hint: string | undefined,
-  ): Promise<JwtSvid> {
+  #refresh(request: JwtSvidRequest): Promise<JwtSvid> {
+    const key = keyOf(request);
+    return this.#flights.run(key, () => this.#fetch(key, request));
+  }
+
+  async #fetch(key: string, { audience, subject, hint }: JwtSvidRequest): Promise<JwtSvid> {
     if (this.#closing !== undefined) throw new SpiffeError('SOURCE_CLOSED', 'The source of JWT-SVIDs is closed');
     const startedMs = this.#clock.monotonicMs();
     const seconds = (): number => (this.#clock.monotonicMs() - startedMs) / 1000;
     try {
-      const svids = await this.#client.fetchJwtSvids({ audience, subject });
+      const svids = await this.#client.fetchJwtSvids({ audience: sorted(audience), subject });
       const svid = hint === undefined ? svids[0] : pickByHint(hint)(svids);
       if (svid.expiresAtMs <= this.#clock.now()) {
         throw new SpiffeError('JWT_EXPIRED', 'The agent handed out a JWT-SVID that has expired', { retryable: true });
@@ -190,6 +189,14 @@ export class JwtSource implements JwtBundleSource {
     if (cached === undefined) return;
     this.#cache.set(key, { svid: cached.svid, refreshAtMs: repeatAtMs(cached.svid, nowMs) }, cached.svid.expiresAtMs);
   }
+}
+
+function keyOf({ audience, subject, hint }: JwtSvidRequest): string {
+  return JSON.stringify([sorted(audience), subject?.toString() ?? '', hint ?? '']);
+}
+
+function sorted(audience: JwtSvidRequest['audience']): readonly string[] {
+  return typeof audience === 'string' ? [audience] : [...audience].sort();
 }
 
 function repeatAtMs({ expiresAtMs }: JwtSvid, nowMs: number): number {

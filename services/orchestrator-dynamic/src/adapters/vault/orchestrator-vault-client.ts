@@ -1,13 +1,8 @@
 import { DATABASE_ROLES, KV_PATHS, VAULT_MOUNTS } from '@neural-hive/contracts';
 import { NeuralHiveError, Secret } from '@neural-hive/security/common';
-import type { RotatingCredential } from '@neural-hive/security/credentials';
+import { parseLogin, type RotatingCredential, type StoredLogin } from '@neural-hive/security/credentials';
 import { type DatabaseCredential, isVaultError, type Lease, type VaultClient } from '@neural-hive/security/vault';
 import { z } from 'zod';
-
-export interface LoginSecret {
-  readonly username: string;
-  readonly password: Secret<string>;
-}
 
 /** Counts fetches and renewals; labels are closed sets. */
 export interface CredentialCounters {
@@ -29,15 +24,7 @@ export interface OrchestratorVaultClientOptions {
   readonly counters: CredentialCounters;
 }
 
-const login = z.object({ username: z.string().min(1), password: z.string().min(1) });
 const mongodb = z.object({ uri: z.string().min(1) });
-
-/** Shapes the login that KV holds for the ticket transport. Throws without showing what was stored. */
-export function parseLogin(data: Readonly<Record<string, unknown>>): LoginSecret {
-  const parsed = login.safeParse(data);
-  if (!parsed.success) throw new TypeError('The stored login needs a username and a password');
-  return { username: parsed.data.username, password: new Secret(parsed.data.password) };
-}
 
 /** What the orchestrator asks of Vault. Nothing that it answers is logged or kept longer than its use. */
 export class OrchestratorVaultClient {
@@ -57,7 +44,7 @@ export class OrchestratorVaultClient {
   }
 
   /** The login of the ticket transport as it is stored now: Kafka's in production, the announcements' when embedded. */
-  getKafkaCredentials(options: { signal?: AbortSignal } = {}): Promise<LoginSecret> {
+  getKafkaCredentials(options: { signal?: AbortSignal } = {}): Promise<StoredLogin> {
     return this.#counted('kafka', async () => {
       const { data } = await this.#kv().read(KV_PATHS.orchestratorKafka, options);
       return parseLogin(data);

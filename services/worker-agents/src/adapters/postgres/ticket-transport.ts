@@ -5,12 +5,13 @@ import {
   type CredentialMetrics,
   databaseCredentials,
   kvSecret,
+  parseLogin,
   RotatingCredential,
+  type StoredLogin,
 } from '@neural-hive/security/credentials';
 import { rotatingListener, rotatingPool } from '@neural-hive/security/pg';
 import type { Logger, VaultClient } from '@neural-hive/security/vault';
 import { type BoardEntry, type ResourceStack, rotatingEntry } from '@neural-hive/service-runtime';
-import { parseLogin } from '../vault/worker-vault-client.ts';
 import { PostgresTicketSource, TICKET_CHANNELS } from './ticket-source.ts';
 
 export interface TicketTransportOptions {
@@ -32,7 +33,7 @@ export interface TicketTransport {
   /** The logins, for the board of credentials. */
   readonly entries: readonly BoardEntry[];
   /** Both logins are replaced now. */
-  readonly credentials: readonly { rotate(reason: 'forced'): Promise<unknown> }[];
+  readonly credentials: readonly RotatingCredential<StoredLogin>[];
 }
 
 /** Also shows that the login may call the functions of the transport. */

@@ -40,7 +40,7 @@ test('the login of the announcements is read and does not show itself', async ()
 test('a stored login that is none is refused without being shown', async () => {
   await vault.root.kv().write(KV_PATHS.workerKafka, { secret: 'hidden' });
   const error = await worker.getKafkaCredentials().catch((thrown: Error) => thrown);
-  expect(String(error)).toMatch(/username and a password/);
+  expect(String(error)).toMatch(/username: the KV entry/);
   expect(String(error)).not.toContain('hidden');
   expect(fetched).toContain('kafka failure');
 });

@@ -1,17 +1,12 @@
 import { DATABASE_ROLES, KV_PATHS, type TaskType, VAULT_MOUNTS } from '@neural-hive/contracts';
 import { Secret } from '@neural-hive/security/common';
+import { parseLogin, type StoredLogin } from '@neural-hive/security/credentials';
 import { isVaultError, type VaultClient } from '@neural-hive/security/vault';
-import { z } from 'zod';
 import { type ExecutionSettings, executionSettings } from '../../domain/execution-settings.ts';
 import { TicketFailure } from '../../domain/failure.ts';
 import type { ExecutionSecrets, SensitiveResult } from '../../domain/ports.ts';
 import type { WorkerMetrics } from '../../engine/worker-metrics.ts';
 import type { QueryLogin } from '../../executors/query.ts';
-
-export interface LoginSecret {
-  readonly username: string;
-  readonly password: Secret<string>;
-}
 
 export interface WorkerVaultClientOptions {
   readonly client: VaultClient;
@@ -30,17 +25,8 @@ export interface Rotatable {
 /** How long a ticket waits for settings when there are some to go on with. */
 const SETTINGS_WAIT_MS = 1_000;
 
-const login = z.object({ username: z.string().min(1), password: z.string().min(1) });
-
 interface WithSignal {
   readonly signal?: AbortSignal;
-}
-
-/** Shapes the login that KV holds for the announcements of tickets. Throws without showing what was stored. */
-export function parseLogin(data: Readonly<Record<string, unknown>>): LoginSecret {
-  const parsed = login.safeParse(data);
-  if (!parsed.success) throw new TypeError('The stored login needs a username and a password');
-  return { username: parsed.data.username, password: new Secret(parsed.data.password) };
 }
 
 /** What the worker asks of Vault. Nothing that it answers is logged or kept longer than its use. */
@@ -56,7 +42,7 @@ export class WorkerVaultClient implements ExecutionSecrets {
   }
 
   /** The login of the transport as it is stored now: Kafka's in production, the announcements' in the embedded profile. */
-  getKafkaCredentials({ signal }: WithSignal = {}): Promise<LoginSecret> {
+  getKafkaCredentials({ signal }: WithSignal = {}): Promise<StoredLogin> {
     return this.#counted('kafka', async () => {
       const { data } = await this.#kv().read(KV_PATHS.workerKafka, { signal });
       return parseLogin(data);
