@@ -67,6 +67,7 @@ export const COMPONENTS: readonly Component[] = [
       BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })),
     }),
   },
+  {
     name: 'moto',
     aliases: ['aws'],
     version: MOTO_VERSION,
