@@ -2,6 +2,14 @@ import type { Check } from './check.ts';
 import { SPIRE_CHART } from './spire/chart-check.ts';
 import { iamCheck } from './terraform/iam-check.ts';
 import { terraformCheck } from './terraform/terraform-check.ts';
+import { vaultChartCheck } from './vault/chart-check.ts';
+import { vaultNetworkCheck } from './vault/network-check.ts';
 
-/** In the order in which they run. */
-export const CHECKS: readonly Check[] = [SPIRE_CHART, terraformCheck, iamCheck];
+/** In the order in which they run. One line a check, so that branches merge. */
+export const CHECKS: readonly Check[] = [
+  vaultChartCheck, //
+  vaultNetworkCheck,
+  SPIRE_CHART,
+  terraformCheck,
+  iamCheck,
+];
