@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import { serviceChartsCheck } from './services/chart-check.ts';
 import { SPIRE_CHART } from './spire/chart-check.ts';
 import { iamCheck } from './terraform/iam-check.ts';
 import { terraformCheck } from './terraform/terraform-check.ts';
@@ -10,6 +11,7 @@ export const CHECKS: readonly Check[] = [
   vaultChartCheck, //
   vaultNetworkCheck,
   SPIRE_CHART,
+  serviceChartsCheck,
   terraformCheck,
   iamCheck,
 ];

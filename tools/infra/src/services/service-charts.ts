@@ -59,3 +59,26 @@ export function development(root: string, name: ServiceName, values: Values = {}
     ...{ valueFiles: [join(chart, 'values-dev.yaml')], values },
   };
 }
+
+/** A rotation of the orchestrator's Kafka user. */
+export const ROTATION: Values = {
+  rotation: {
+    enabled: true,
+    users: {
+      'orchestrator-kafka': {
+        ...{ kind: 'kafka', path: 'orchestrator/kafka', adminPath: 'admin/kafka', brokers: ['kafka:9093'] },
+        ...{ deadlineSeconds: 300, port: 9093, namespace: 'kafka' },
+      },
+    },
+  },
+};
+
+/** All services in one release. */
+export function umbrella(root: string, profile: 'prod' | 'dev', values: Values = {}): RenderOptions {
+  const chart = serviceChart(root, 'neural-hive');
+  return {
+    ...{ chart, release: 'neural-hive', namespace: 'neural-hive' },
+    valueFiles: [join(chart, `values-${profile}.yaml`)],
+    values: profile === 'dev' ? values : overlaid(PLACE, values),
+  };
+}
