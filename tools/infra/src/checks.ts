@@ -1,5 +1,6 @@
 import type { Check } from './check.ts';
 import { serviceChartsCheck } from './services/chart-check.ts';
+import { serviceNetworkCheck } from './services/network-check.ts';
 import { SPIRE_CHART } from './spire/chart-check.ts';
 import { iamCheck } from './terraform/iam-check.ts';
 import { terraformCheck } from './terraform/terraform-check.ts';
@@ -12,6 +13,7 @@ export const CHECKS: readonly Check[] = [
   vaultNetworkCheck,
   SPIRE_CHART,
   serviceChartsCheck,
+  serviceNetworkCheck,
   terraformCheck,
   iamCheck,
 ];
