@@ -1,9 +1,11 @@
-import { DATABASE_ROLES, migratorRole, SCHEMAS, VAULT_MOUNTS } from '@neural-hive/contracts';
+import { DATABASE_ROLES, migratorRole, SCHEMAS, STATIC_DATABASE_ROLES, VAULT_MOUNTS } from '@neural-hive/contracts';
 import {
   ANNOUNCE_ADMIN,
   ANNOUNCE_ROTATOR_ROLE,
   POSTGRES_CONNECTION,
   RELEASES_READER_GROUP,
+  TEMPORAL_CONNECTION,
+  TEMPORAL_LOGIN,
   TICKETS_WORKER_GROUP,
 } from './names.ts';
 import type { SetupParameters } from './parameters.ts';
@@ -59,13 +61,15 @@ interface Product {
   readonly fields?: Readonly<Record<string, unknown>>;
   readonly settings: SetupParameters['postgres'];
   /** Role name to creation statements. */
-  readonly services: Readonly<Record<string, readonly string[]>>;
+  readonly services?: Readonly<Record<string, readonly string[]>>;
   readonly jobs?: Readonly<Record<string, readonly string[]>>;
   readonly revocation?: readonly string[];
+  /** Static role name to the login whose password it replaces. */
+  readonly statics?: Readonly<Record<string, string>>;
 }
 
 function entriesOf(product: Product, { lifetimes }: SetupParameters): Entry[] {
-  const { connection, settings, services, jobs = {}, revocation = [] } = product;
+  const { connection, settings, services = {}, jobs = {}, revocation = [], statics = {} } = product;
   if (settings === undefined) return [];
   const name = `database connection ${connection}`;
   const role = (roleName: string, creation: readonly string[], ttl: number, maxTtl: number): Entry => ({
@@ -89,13 +93,21 @@ function entriesOf(product: Product, { lifetimes }: SetupParameters): Entry[] {
       fields: {
         connection_url: settings.url,
         username: settings.username,
-        allowed_roles: [...Object.keys(services), ...Object.keys(jobs)],
+        allowed_roles: [...Object.keys(services), ...Object.keys(jobs), ...Object.keys(statics)],
         ...product.fields,
       },
       ...(settings.password === undefined ? {} : { secretFields: { password: settings.password } }),
     },
     ...Object.entries(services).map(([roleName, creation]) => role(roleName, creation, loginSeconds, loginMaxSeconds)),
     ...Object.entries(jobs).map(([roleName, creation]) => role(roleName, creation, jobSeconds, jobSeconds)),
+    ...Object.entries(statics).map(
+      ([roleName, username]): Entry => ({
+        name: `database static role ${roleName}`,
+        path: `static-roles/${roleName}`,
+        needs: name,
+        fields: { db_name: connection, username, rotation_period: loginMaxSeconds },
+      }),
+    ),
   ];
 }
 
@@ -129,6 +141,13 @@ export function databaseEngine(parameters: SetupParameters): Mount {
       services: {
         [DATABASE_ROLES.registryRedis]: [JSON.stringify(['~registry:*', '+@read', '+@write', '+@connection'])],
       },
+    },
+    {
+      connection: TEMPORAL_CONNECTION,
+      plugins: ['postgresql-database-plugin'],
+      fields: { password_authentication: 'scram-sha-256' },
+      settings: parameters.temporal,
+      statics: { [STATIC_DATABASE_ROLES.temporalServer]: TEMPORAL_LOGIN },
     },
   ];
   const entries = products.flatMap((product) => entriesOf(product, parameters));

@@ -82,6 +82,8 @@ export const setupParameters = z.strictObject({
   postgres: connection.optional(),
   mongodb: connection.optional(),
   redis: connection.optional(),
+  /** The PostgreSQL of Temporal. The login may set the password of `temporal_server`, which exists. */
+  temporal: connection.optional(),
 });
 
 /** What differs between two installations of the same setup. */
