@@ -1,6 +1,7 @@
 import { approvalReasons } from './approval.ts';
 import { onClaimed, onResult, onTimer } from './attempts.ts';
 import { maxRetriesOf } from './execution-ticket.ts';
+import { liftPause, pause } from './pausing.ts';
 import type { PlanEvent, PlanEventOf } from './plan-event.ts';
 import type { PlanState, PlanStatus, TicketState } from './plan-state.ts';
 import { UNTRIED } from './plan-state.ts';
@@ -55,7 +56,7 @@ function apply(turn: PlanTurn, event: PlanEvent): string | null {
     case 'cancel':
       return onCancel(turn);
     case 'pause':
-      if (!turn.head.paused) turn.set({ paused: true });
+      if (!turn.head.paused) pause(turn);
       return null;
     case 'resume':
       return onResume(turn);
@@ -81,6 +82,7 @@ function onSubmitted(event: PlanEventOf<'submitted'>): Decision {
         comment: null,
       },
       paused: false,
+      pausedAtMs: null,
       outcome: null,
       failure: null,
       warning: null,
@@ -163,13 +165,15 @@ function onCancel(turn: PlanTurn): string | null {
     return null;
   }
   if (turn.head.outcome !== null) return `the plan is ending already: it is ${turn.head.status}`;
+  // Whoever wants an end does not want to wait for it.
+  if (turn.head.paused) liftPause(turn);
   stop(turn, 'CANCELLED', null);
   return null;
 }
 
 function onResume(turn: PlanTurn): null {
   if (!turn.head.paused) return null;
-  turn.set({ paused: false });
+  liftPause(turn);
   if (turn.head.outcome === null) publishReady(turn);
   else settle(turn);
   return null;

@@ -20,6 +20,8 @@ export class PlanSimulation {
   /** `<ticket id>:<retry count>` of every publication. */
   readonly publications: string[] = [];
   readonly events: PlanEvent[] = [];
+  /** Whether the transport hands out tickets of this plan. */
+  paused = false;
   state: PlanState | undefined;
   nowMs = 10_000;
   #fencing = 0;
@@ -64,7 +66,15 @@ export class PlanSimulation {
           break;
         case 'finishPlan':
           this.timers.clear();
+          this.paused = false;
           break;
+        case 'pausePlan':
+          this.paused = true;
+          break;
+        case 'resumePlan':
+          this.paused = false;
+          break;
+        case 'postponeTicket':
         case 'admit':
           break;
       }
@@ -77,6 +87,7 @@ export class PlanSimulation {
   }
 
   claim(ticketId: string, options: { takeover?: boolean } = {}): number {
+    if (this.paused) throw new Error('nobody claims tickets of a paused plan');
     this.queued.delete(ticketId);
     this.#fencing += 1;
     this.claimed.set(ticketId, this.#fencing);

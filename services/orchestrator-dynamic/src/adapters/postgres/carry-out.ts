@@ -24,10 +24,11 @@ async function carryOutOne(client: ClientBase, planId: string, command: PlanComm
       return;
     case 'publishTicket': {
       const { ticket } = command;
-      await client.query('select tickets.publish($1, $2, $3)', [
+      await client.query('select tickets.publish($1, $2, $3, $4)', [
         ticket.retry_count,
         PRIORITIES.indexOf(ticket.priority),
         JSON.stringify(ticket),
+        Math.round(command.rankMs),
       ]);
       return;
     }
@@ -42,6 +43,15 @@ async function carryOutOne(client: ClientBase, planId: string, command: PlanComm
       }
       return;
     }
+    case 'postponeTicket':
+      await client.query('select tickets.postpone($1)', [JSON.stringify(command.ticket)]);
+      return;
+    case 'pausePlan':
+      await client.query('select tickets.pause($1)', [planId]);
+      return;
+    case 'resumePlan':
+      await client.query('select tickets.resume($1)', [planId]);
+      return;
     case 'setTimer':
       await client.query(
         `insert into orchestrator.timer (plan_id, timer_id, fire_at_ms) values ($1, $2, $3)
@@ -56,6 +66,7 @@ async function carryOutOne(client: ClientBase, planId: string, command: PlanComm
       ]);
       return;
     case 'finishPlan':
+      await client.query('select tickets.resume($1)', [planId]);
       await client.query('delete from orchestrator.timer where plan_id = $1', [planId]);
   }
 }
