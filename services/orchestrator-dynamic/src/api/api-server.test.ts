@@ -5,9 +5,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { PlanEngine } from '../adapters/postgres/plan-engine.ts';
 import { DEFAULT_POLICY } from '../domain/index.ts';
 import { ApiFixture, type Credentials } from '../testing/api-fixture.ts';
-import { planOf } from '../testing/plans.ts';
+import { decisionOf, planOf } from '../testing/plans.ts';
 import { startTestDatabase, type TestDatabase } from '../testing/test-database.ts';
 import { TestWorker } from '../testing/test-worker.ts';
+
+const APPROVER = 'spiffe://neural-hive.local/approver';
+const CONSENSUS = 'spiffe://neural-hive.local/ns/neural-hive/sa/consensus-engine';
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -25,7 +28,10 @@ beforeAll(async () => {
     policy: DEFAULT_POLICY,
     pollMs: 20,
   });
-  api = await ApiFixture.open(engine);
+  api = await ApiFixture.open(engine, {
+    approve: [SPIFFE_IDS.operator, APPROVER],
+    submit: [SPIFFE_IDS.operator, CONSENSUS],
+  });
 });
 
 afterEach(async () => {
@@ -124,6 +130,56 @@ describe('plans', () => {
       });
     }
     expect((await api.call('POST', '/api/v1/plans/none/approve', api.operator)).status).toBe(404);
+  });
+});
+
+describe('decisions', () => {
+  test('start the plan that they bring along, once, under the identity that brought them', async () => {
+    const decision = decisionOf(waitingPlan({ requires_approval: false }), { final_decision: 'conditional' });
+    const consensus = { token: api.tokenOf({ id: CONSENSUS }) };
+    const submitted = await api.call('POST', '/api/v1/decisions', consensus, decision);
+    expect(submitted).toMatchObject({
+      status: 201,
+      body: {
+        status: 'AWAITING_APPROVAL',
+        submittedBy: CONSENSUS,
+        decisionId: decision.decision_id,
+        decision: 'conditional',
+        approval: { reasons: ['the decision is conditional'] },
+      },
+    });
+    expect((await api.call('POST', '/api/v1/decisions', consensus, decision)).status).toBe(200);
+    const approved = { ...decision, final_decision: 'approve' };
+    expect((await api.call('POST', '/api/v1/decisions', consensus, approved)).status).toBe(409);
+    expect((await api.call('POST', '/api/v1/plans', consensus, decision.cognitive_plan)).status).toBe(409);
+  });
+
+  test('that are bad are refused with every problem, and nothing is stored', async () => {
+    const plan = waitingPlan();
+    const bad = { ...decisionOf(plan), aggregated_risk: 7, cognitive_plan: { ...plan, risk_score: 7 } };
+    const answer = await api.call('POST', '/api/v1/decisions', api.operator, bad);
+    expect(answer).toMatchObject({ status: 400, body: { error: { code: 'invalid_plan' } } });
+    const paths = answer.body.error.problems.map(({ path }: { path: string }) => path).sort();
+    expect(paths).toEqual(['$.aggregated_risk', '$.cognitive_plan.risk_score']);
+    expect(await stored(plan.plan_id)).toBe(0);
+  });
+});
+
+describe('roles', () => {
+  test('let each identity do what it is for, and all of them read', async () => {
+    const plan = waitingPlan();
+    const path = `/api/v1/plans/${plan.plan_id}`;
+    const approver = { token: api.tokenOf({ id: APPROVER }) };
+    const consensus = { token: api.tokenOf({ id: CONSENSUS }) };
+    expect((await api.call('POST', '/api/v1/plans', approver, plan)).status).toBe(403);
+    expect((await api.call('POST', '/api/v1/plans', consensus, plan)).status).toBe(201);
+    expect((await api.call('POST', `${path}/approve`, consensus)).status).toBe(403);
+    expect((await api.call('POST', `${path}/cancel`, approver)).status).toBe(403);
+    for (const reader of [approver, consensus, api.operator]) {
+      expect((await api.call('GET', path, reader)).body.status).toBe('AWAITING_APPROVAL');
+    }
+    const approved = await api.call('POST', `${path}/approve`, approver);
+    expect(approved.body.approval).toMatchObject({ verdict: 'approved', by: APPROVER });
   });
 });
 

@@ -95,8 +95,9 @@ function onSubmitted(event: PlanEventOf<'submitted'>): Decision {
   for (const task of plan.tasks) turn.add(newTicket(event, task.task_id, task.task_type));
   if (decision.final_decision === 'reject') endUnstarted(turn, 'REJECTED');
   else if (reasons.length === 0) start(turn);
-  else if (plan.valid_until !== null) {
-    turn.emit({ type: 'setTimer', timerId: APPROVAL_TIMER, fireAtMs: plan.valid_until });
+  else {
+    const ends = [plan.valid_until, decision.valid_until].filter((atMs) => atMs !== null);
+    if (ends.length > 0) turn.emit({ type: 'setTimer', timerId: APPROVAL_TIMER, fireAtMs: Math.min(...ends) });
   }
   return turn.decision();
 }
@@ -125,9 +126,12 @@ function endUnstarted(turn: PlanTurn, status: 'REJECTED' | 'FAILED' | 'CANCELLED
 }
 
 function onVerdict(turn: PlanTurn, event: PlanEventOf<'approved' | 'rejected'>): string | null {
-  const { approval, status } = turn.head;
+  const { approval, policy, status, submittedBy } = turn.head;
   if (status !== 'AWAITING_APPROVAL') return `the plan waits for no approval: it is ${status}`;
   const { by, atMs, comment } = event;
+  if (event.type === 'approved' && policy.selfApproval === false && by === submittedBy) {
+    return 'who submitted the plan may not approve it as well';
+  }
   turn.set({ approval: { ...approval, verdict: event.type, by, atMs, comment } });
   turn.emit({ type: 'clearTimer', timerId: APPROVAL_TIMER });
   if (event.type === 'approved') start(turn);

@@ -1,5 +1,6 @@
 export * from './approval.ts';
 export { decide } from './decide.ts';
+export * from './decision-problems.ts';
 export * from './execution-policy.ts';
 export * from './plan-command.ts';
 export * from './plan-event.ts';

@@ -1,10 +1,11 @@
-import type { CognitivePlan, ErrorClass } from '@neural-hive/contracts';
+import type { CognitivePlan, ConsolidatedDecision, ErrorClass } from '@neural-hive/contracts';
 import {
   type AttemptOutcome,
   DEFAULT_POLICY,
   type Decision,
   decide,
   directDecision,
+  type ExecutionPolicy,
   type PlanEvent,
   type PlanState,
 } from '../domain/index.ts';
@@ -26,14 +27,17 @@ export class PlanSimulation {
   nowMs = 10_000;
   #fencing = 0;
 
-  constructor(plan: CognitivePlan) {
-    const decision = directDecision(plan, 'spiffe://neural-hive.local/operator', this.nowMs);
+  constructor(
+    plan: CognitivePlan,
+    options: { decision?: ConsolidatedDecision; policy?: Partial<ExecutionPolicy> } = {},
+  ) {
+    const { decision = directDecision(plan, 'spiffe://neural-hive.local/operator', this.nowMs), policy } = options;
     this.apply({
       type: 'submitted',
       plan,
       decision,
       by: 'spiffe://neural-hive.local/operator',
-      policy: DEFAULT_POLICY,
+      policy: { ...DEFAULT_POLICY, ...policy },
     });
   }
 

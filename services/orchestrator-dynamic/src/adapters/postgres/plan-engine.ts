@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { CognitivePlan, TaskType } from '@neural-hive/contracts';
+import type { CognitivePlan, ConsolidatedDecision, TaskType } from '@neural-hive/contracts';
 import { type Clock, messageOf, sleep, systemClock } from '@neural-hive/security/common';
 import type { Logger } from '@neural-hive/service-runtime';
 import {
@@ -93,10 +93,10 @@ export class PlanEngine {
     else this.#start(planId);
   }
 
-  /** Stores a checked plan, records who submitted it and sets it going, all or nothing. */
-  async submit(plan: CognitivePlan, by: string): Promise<SubmitOutcome> {
+  /** Stores a checked plan and the decision that it came with, records who submitted it and sets it going, all or nothing. */
+  async submit(plan: CognitivePlan, by: string, decision?: ConsolidatedDecision): Promise<SubmitOutcome> {
     const { clock, policy, pool, metrics } = this.#options;
-    const made = await submitPlan(pool, this.#store, { plan, by, policy, atMs: clock.now() });
+    const made = await submitPlan(pool, this.#store, { plan, decision, by, policy, atMs: clock.now() });
     if (made === 'conflict') return { kind: 'conflict' };
     if (made !== 'same') {
       metrics.planSubmitted();

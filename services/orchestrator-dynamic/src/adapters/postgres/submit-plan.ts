@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CognitivePlan } from '@neural-hive/contracts';
+import type { CognitivePlan, ConsolidatedDecision } from '@neural-hive/contracts';
 import {
   decide,
   directDecision,
@@ -23,6 +23,8 @@ export type SubmitOutcome =
 
 export interface Submission {
   readonly plan: CognitivePlan;
+  /** The decision that the plan came with; without one it was submitted directly. */
+  readonly decision?: ConsolidatedDecision | undefined;
   /** SPIFFE ID of who submits. */
   readonly by: string;
   readonly policy: ExecutionPolicy;
@@ -33,11 +35,13 @@ export interface Submission {
 export async function submitPlan(
   pool: SessionPool,
   store: PlanStore,
-  { plan, by, policy, atMs }: Submission,
+  { plan, decision: given, by, policy, atMs }: Submission,
 ): Promise<Applied | 'same' | 'conflict'> {
   const planId = plan.plan_id;
-  const sha256 = createHash('sha256').update(canonicalJson(plan)).digest('hex');
-  const decision = directDecision(plan, by, atMs);
+  // Another decision about the same plan is another content: neither may pass for the other.
+  const content = given === undefined ? plan : { plan, decision: given };
+  const sha256 = createHash('sha256').update(canonicalJson(content)).digest('hex');
+  const decision = given ?? directDecision(plan, by, atMs);
   const event: PlanEvent = { type: 'submitted', atMs, plan, decision, by, policy };
   return inTransaction(pool, async (client) => {
     const key = `plan:${planId}`;
@@ -58,7 +62,8 @@ export async function submitPlan(
     await store.recordEvent(client, planId, 'submitted', 1, event);
     await carryOut(client, planId, first.commands);
     await store.appendProgress(client, planId, progressOf(undefined, first, event));
-    await recordAudit(client, planId, 'submit', by, { sha256, decision: decision.final_decision });
+    const { final_decision, decision_id } = decision;
+    await recordAudit(client, planId, 'submit', by, { sha256, decision: final_decision, decision_id });
     return { event, before: undefined, decision: first };
   });
 }
