@@ -79,6 +79,13 @@ function program(): Command {
     .action((id: string, options: CommonOptions) =>
       run(options, async (output) => (await import('./commands/plan.ts')).showPlan(id, options, output)),
     );
+  withCommon(plan.command('list'))
+    .description('list plans, the newest first')
+    .option('--status <status>', 'only those with this status')
+    .option('--limit <number>', 'at most so many', '20')
+    .action((options: CommonOptions & { status?: string; limit: string }) =>
+      run(options, async (output) => (await import('./commands/plan.ts')).listPlans(options, output)),
+    );
   for (const [verb, what] of [
     ['approve', 'approve a plan that waits for it'],
     ['reject', 'refuse a plan that waits for approval'],
@@ -89,6 +96,17 @@ function program(): Command {
       .argument('<plan id>')
       .option('--reason <text>', 'kept in the audit trail')
       .action((id: string, options: CommonOptions & { reason?: string }) =>
+        run(options, async (output) => (await import('./commands/plan.ts')).decidePlan(verb, id, options, output)),
+      );
+  }
+  for (const [verb, what] of [
+    ['pause', 'begin nothing more of a plan; what runs already ends, and deadlines stand still'],
+    ['resume', 'go on with a paused plan'],
+  ] as const) {
+    withCommon(plan.command(verb))
+      .description(what)
+      .argument('<plan id>')
+      .action((id: string, options: CommonOptions) =>
         run(options, async (output) => (await import('./commands/plan.ts')).decidePlan(verb, id, options, output)),
       );
   }

@@ -26,11 +26,27 @@ const planView = z.object({
   final: z.boolean(),
   submittedBy: z.string(),
   decision: z.string(),
+  paused: z.boolean(),
   approval: z.looseObject({}),
   failure: z.looseObject({ message: z.string() }).nullable(),
   tickets: z.array(ticketView),
 });
 export type PlanView = z.infer<typeof planView>;
+
+const planList = z.object({
+  plans: z.array(
+    z.object({
+      id: z.string(),
+      status: z.string(),
+      final: z.boolean(),
+      submittedBy: z.string(),
+      submittedAtMs: z.number(),
+    }),
+  ),
+});
+
+/** What a person may want of a plan. */
+export type PlanVerb = 'approve' | 'reject' | 'cancel' | 'pause' | 'resume';
 
 const progressLine = z.discriminatedUnion('type', [
   z.object({
@@ -76,7 +92,12 @@ export class OrchestratorClient {
     return this.#http.json('GET', planPath(id), planView);
   }
 
-  decide(id: string, verb: 'approve' | 'reject' | 'cancel', reason?: string): Promise<PlanView> {
+  async list(query: Readonly<Record<string, string>>): Promise<z.infer<typeof planList>['plans']> {
+    return (await this.#http.json('GET', `/api/v1/plans?${new URLSearchParams(query)}`, planList)).plans;
+  }
+
+  /** `reason`: kept in the audit trail; not for pausing and resuming. */
+  decide(id: string, verb: PlanVerb, reason?: string): Promise<PlanView> {
     const body = verb === 'cancel' ? { reason } : { comment: reason };
     return this.#http.json('POST', `${planPath(id)}/${verb}`, planView, reason === undefined ? {} : body);
   }
