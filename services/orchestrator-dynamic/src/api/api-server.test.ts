@@ -216,6 +216,15 @@ describe('progress', () => {
       rest += chunk;
     });
     expect(linesOf(rest)).toEqual(lines.slice(4));
+    const told = async (after: string) => {
+      const { body } = await api.call('GET', `/api/v1/telemetry?limit=1000&after=${after}`, api.operator);
+      return body.events.filter((event: { plan_id: string }) => event.plan_id === plan.plan_id);
+    };
+    await expect
+      .poll(() => told('0-0'), { timeout: 10_000 })
+      .toMatchObject([{ event_type: 'FLOW_C_STARTED' }, { event_type: 'FLOW_C_COMPLETED', success: true }]);
+    expect(await told((await told('0-0'))[1].cursor)).toEqual([]);
+    expect((await api.call('GET', '/api/v1/telemetry?after=x', api.operator)).status).toBe(400);
     expect((await api.call('GET', `${path}/events?after=${lines[6].seq}`, api.operator)).status).toBe(200);
   });
 });

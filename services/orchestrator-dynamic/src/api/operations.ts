@@ -27,6 +27,7 @@ export const OPERATIONS = {
   GetPlan: 'read',
   ListPlans: 'read',
   WatchPlan: 'read',
+  ReadTelemetry: 'read',
 } as const satisfies Record<string, Role>;
 
 export type Operation = keyof typeof OPERATIONS;

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
 import type { SubmitOutcome } from '../adapters/postgres/submit-plan.ts';
+import { isTelemetryCursor } from '../adapters/postgres/telemetry-feed.ts';
 import type { WishAction } from '../adapters/postgres/wish.ts';
 import {
   checkDecision,
@@ -47,9 +48,13 @@ const listQuery = z.strictObject({
   status: z.enum(PLAN_STATUSES).optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
+const telemetryQuery = z.strictObject({
+  after: z.string().refine(isTelemetryCursor, 'must be the cursor of an event').default('0-0'),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
 const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0) });
 
-/** `/api/v1/plans`, what is below it, and `/api/v1/decisions`. Every route names its operation; the caller is checked before the body is read. */
+/** `/api/v1/plans`, what is below it, `/api/v1/decisions` and `/api/v1/telemetry`. Every route names its operation; the caller is checked before the body is read. */
 export function planRoutes(app: FastifyInstance, options: PlanRoutesOptions): void {
   const { engine, authenticator, now, signal } = options;
 
@@ -87,6 +92,11 @@ export function planRoutes(app: FastifyInstance, options: PlanRoutesOptions): vo
     const { after } = readQuery(eventsQuery, request);
     const { plan } = await findPlan(engine, request);
     return streamProgress(reply, progressLines(engine, plan.plan_id, after, gone(request, signal)));
+  });
+
+  app.get('/api/v1/telemetry', may('ReadTelemetry'), async (request) => {
+    const { after, limit } = readQuery(telemetryQuery, request);
+    return engine.telemetryAfter(after, limit);
   });
 
   for (const action of Object.keys(WISHES) as WishAction[]) {

@@ -10,4 +10,5 @@ export * from './plan-state.ts';
 export type { Decision } from './plan-turn.ts';
 export * from './plan-view.ts';
 export { COMPENSATED_TYPES } from './stopping.ts';
+export * from './telemetry-event.ts';
 export * from './ticket-id.ts';

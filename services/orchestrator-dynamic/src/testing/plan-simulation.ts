@@ -25,6 +25,8 @@ export class PlanSimulation {
   paused = false;
   state: PlanState | undefined;
   nowMs = 10_000;
+  /** Hears every decision after the submission. */
+  onDecision: (decision: Decision, event: PlanEvent) => void = () => undefined;
   #fencing = 0;
 
   constructor(
@@ -52,6 +54,7 @@ export class PlanSimulation {
     const decision = decide(this.state, timed);
     this.events.push(timed);
     this.state = decision.state;
+    this.onDecision(decision, timed);
     for (const command of decision.commands) {
       switch (command.type) {
         case 'publishTicket':

@@ -19,6 +19,7 @@ import { type NumberedProgress, PlanStore } from './plan-store.ts';
 import { type Applied, applyGiven, applyNext, type Checkpoint } from './plan-transaction.ts';
 import type { SessionPool } from './session-pool.ts';
 import { type SubmitOutcome, submitPlan } from './submit-plan.ts';
+import { readTelemetry, type TelemetryPage } from './telemetry-feed.ts';
 import { type Wish, type WishOutcome, wishEvent, wishEventId } from './wish.ts';
 
 export interface PlanEngineOptions {
@@ -129,6 +130,11 @@ export class PlanEngine {
 
   progressAfter(planId: string, after: number): Promise<readonly NumberedProgress[]> {
     return this.#store.progressAfter(this.#options.pool, planId, after);
+  }
+
+  /** What those who watch all plans are told, behind `after`; `0-0` is the beginning. */
+  telemetryAfter(after: string, limit: number): Promise<TelemetryPage> {
+    return readTelemetry(this.#options.pool, { after, limit });
   }
 
   /** Calls back after every change of the plan that this process made. */

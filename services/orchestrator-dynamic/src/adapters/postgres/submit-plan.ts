@@ -7,6 +7,7 @@ import {
   type PlanEvent,
   type PlanState,
   progressOf,
+  telemetryOf,
 } from '../../domain/index.ts';
 import { recordAudit } from './audit.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -14,6 +15,7 @@ import { carryOut } from './carry-out.ts';
 import type { PlanStore } from './plan-store.ts';
 import type { Applied } from './plan-transaction.ts';
 import { inTransaction, type SessionPool } from './session-pool.ts';
+import { appendTelemetry } from './telemetry-feed.ts';
 
 export type SubmitOutcome =
   /** `created` false: the same plan was here already. */
@@ -62,6 +64,7 @@ export async function submitPlan(
     await store.recordEvent(client, planId, 'submitted', 1, event);
     await carryOut(client, planId, first.commands);
     await store.appendProgress(client, planId, progressOf(undefined, first, event));
+    await appendTelemetry(client, planId, telemetryOf(undefined, first, event));
     const { final_decision, decision_id } = decision;
     await recordAudit(client, planId, 'submit', by, { sha256, decision: final_decision, decision_id });
     return { event, before: undefined, decision: first };

@@ -1,5 +1,6 @@
 import type { SchemaName } from '@neural-hive/contracts';
 import { sql as orchestratorPlans } from './orchestrator/001-plans.ts';
+import { sql as orchestratorTelemetry } from './orchestrator/002-telemetry.ts';
 import { sql as releasesHistory } from './releases/001-history.ts';
 import { sql as ticketsTransport } from './tickets/001-transport.ts';
 import { sql as ticketsPauseAndPath } from './tickets/002-pause-and-path.ts';
@@ -12,7 +13,10 @@ export interface Migration {
 
 /** Every migration of every schema, in order. What was applied once is never edited: add the next number. */
 export const MIGRATIONS = {
-  orchestrator: [{ name: '001-plans', sql: orchestratorPlans }],
+  orchestrator: [
+    { name: '001-plans', sql: orchestratorPlans },
+    { name: '002-telemetry', sql: orchestratorTelemetry },
+  ],
   tickets: [
     { name: '001-transport', sql: ticketsTransport },
     { name: '002-pause-and-path', sql: ticketsPauseAndPath },
