@@ -111,6 +111,28 @@ function program(): Command {
       );
   }
 
+  const dlq = hive.command('dlq').description('look at tickets that were given up, and try them again');
+  withCommon(dlq.command('list'))
+    .description('list them, the newest first')
+    .option('--all', 'also those that were tried again', false)
+    .option('--limit <number>', 'at most so many', '20')
+    .action((options: CommonOptions & { all: boolean; limit: string }) =>
+      run(options, async (output) => (await import('./commands/dlq.ts')).listDeadLetters(options, output)),
+    );
+  withCommon(dlq.command('show'))
+    .description('show why one was given up')
+    .argument('<ticket id>')
+    .action((id: string, options: CommonOptions) =>
+      run(options, async (output) => (await import('./commands/dlq.ts')).showDeadLetter(id, options, output)),
+    );
+  withCommon(dlq.command('retry'))
+    .description('try one again: an undo within its plan, of any other ticket the whole plan under an id of its own')
+    .argument('<ticket id>')
+    .option('--watch', 'follow the plan to its end', false)
+    .action((id: string, options: CommonOptions & { watch: boolean }) =>
+      run(options, async (output) => (await import('./commands/dlq.ts')).retryDeadLetter(id, options, output)),
+    );
+
   const rotate = hive.command('rotate').description('replace a login that is kept in KV, while its users work');
   withCommon(rotate.command('kafka'))
     .description('replace a Kafka SCRAM user: make B, write KV, wait for every consumer, delete A')

@@ -45,6 +45,25 @@ const planList = z.object({
   ),
 });
 
+const deadLetter = z.object({
+  ticketId: z.string(),
+  planId: z.string(),
+  taskId: z.string(),
+  taskType: z.string(),
+  compensates: z.string().nullable(),
+  errorClass: z.string(),
+  errorMessage: z.string(),
+  errorLogs: z.array(z.string()),
+  attempts: z.int(),
+  atMs: z.number(),
+  retriedAs: z.string().nullable(),
+  retriedBy: z.string().nullable(),
+});
+export type DeadLetter = z.infer<typeof deadLetter>;
+
+const deadLetterList = z.object({ deadLetters: z.array(deadLetter) });
+const deadLetterRetry = z.object({ retriedAs: z.string(), plan: planView });
+
 /** What a person may want of a plan. */
 export type PlanVerb = 'approve' | 'reject' | 'cancel' | 'pause' | 'resume';
 
@@ -100,6 +119,21 @@ export class OrchestratorClient {
   decide(id: string, verb: PlanVerb, reason?: string): Promise<PlanView> {
     const body = verb === 'cancel' ? { reason } : { comment: reason };
     return this.#http.json('POST', `${planPath(id)}/${verb}`, planView, reason === undefined ? {} : body);
+  }
+
+  /** Tickets that were given up, the newest first. */
+  async deadLetters(query: Readonly<Record<string, string>>): Promise<readonly DeadLetter[]> {
+    const path = `/api/v1/dead-letters?${new URLSearchParams(query)}`;
+    return (await this.#http.json('GET', path, deadLetterList)).deadLetters;
+  }
+
+  deadLetter(ticketId: string): Promise<DeadLetter> {
+    return this.#http.json('GET', `/api/v1/dead-letters/${encodeURIComponent(ticketId)}`, deadLetter);
+  }
+
+  retryDeadLetter(ticketId: string): Promise<z.infer<typeof deadLetterRetry>> {
+    const path = `/api/v1/dead-letters/${encodeURIComponent(ticketId)}/retry`;
+    return this.#http.json('POST', path, deadLetterRetry, {});
   }
 
   /**

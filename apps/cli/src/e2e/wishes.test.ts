@@ -40,6 +40,14 @@ test('a plan that was paused before its approval begins nothing until it is resu
   expect(listed.plans.map((one: { id: string }) => one.id)).toContain(id);
 });
 
+test('dead letters are listed, and one that nobody knows is refused', { timeout: 60_000 }, async () => {
+  const dlq = (...args: readonly string[]) => runHive(['dlq', ...args, '--home', home, '--json']);
+  expect(resultOf(await dlq('list', '--all'))).toMatchObject({ deadLetters: expect.any(Array) });
+  for (const verb of ['show', 'retry']) {
+    expect(await dlq(verb, 'nobody')).toMatchObject({ code: 2, stderr: expect.stringContaining('was given up') });
+  }
+});
+
 test('a plan that was rejected has ended, and wishing anything else of it is refused', {
   timeout: 120_000,
 }, async () => {

@@ -25,7 +25,7 @@ beforeAll(async () => {
   engine = await PlanEngine.open({
     pool,
     admission: { check: async () => ({ kind: 'able', warning: null }) },
-    policy: DEFAULT_POLICY,
+    policy: { ...DEFAULT_POLICY, retryBaseMs: 10, retryCapMs: 20 },
     pollMs: 20,
   });
   api = await ApiFixture.open(engine, {
@@ -226,6 +226,33 @@ describe('progress', () => {
     expect(await told((await told('0-0'))[1].cursor)).toEqual([]);
     expect((await api.call('GET', '/api/v1/telemetry?after=x', api.operator)).status).toBe(400);
     expect((await api.call('GET', `${path}/events?after=${lines[6].seq}`, api.operator)).status).toBe(200);
+  });
+});
+
+describe('dead letters', () => {
+  test('are listed, shown and tried again by those who may submit', async () => {
+    const plan = waitingPlan({ requires_approval: false });
+    worker = await TestWorker.open(database.worker, async () => ({ errorClass: 'backend' }));
+    await api.call('POST', '/api/v1/plans', api.operator, plan);
+    const listed = async () => {
+      const { body } = await api.call('GET', '/api/v1/dead-letters', api.operator);
+      return body.deadLetters.find(({ planId }: { planId: string }) => planId === plan.plan_id);
+    };
+    await expect.poll(listed, { timeout: 20_000 }).toMatchObject({ taskId: 'a', errorClass: 'backend' });
+    const { ticketId } = await listed();
+    const path = `/api/v1/dead-letters/${ticketId}`;
+    expect((await api.call('GET', path, api.operator)).body).toMatchObject({ ticketId, retriedAs: null });
+    const approver = { token: api.tokenOf({ id: APPROVER }) };
+    expect((await api.call('POST', `${path}/retry`, approver)).status).toBe(403);
+    const ended = async () => (await api.call('GET', `/api/v1/plans/${plan.plan_id}`, api.operator)).body.final;
+    await expect.poll(ended, { timeout: 20_000 }).toBe(true);
+    const retried = await api.call('POST', `${path}/retry`, api.operator);
+    expect(retried).toMatchObject({
+      status: 200,
+      body: { retriedAs: `${plan.plan_id}.r1`, plan: { id: `${plan.plan_id}.r1`, submittedBy: SPIFFE_IDS.operator } },
+    });
+    expect((await api.call('GET', '/api/v1/dead-letters/none', api.operator)).status).toBe(404);
+    expect((await api.call('POST', '/api/v1/dead-letters/none/retry', api.operator)).status).toBe(404);
   });
 });
 

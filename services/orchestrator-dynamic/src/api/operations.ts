@@ -28,6 +28,9 @@ export const OPERATIONS = {
   ListPlans: 'read',
   WatchPlan: 'read',
   ReadTelemetry: 'read',
+  ListDeadLetters: 'read',
+  GetDeadLetter: 'read',
+  RetryDeadLetter: 'submit',
 } as const satisfies Record<string, Role>;
 
 export type Operation = keyof typeof OPERATIONS;

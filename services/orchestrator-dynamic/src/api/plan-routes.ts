@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
 import { z } from 'zod';
 import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
 import type { SubmitOutcome } from '../adapters/postgres/submit-plan.ts';
@@ -14,25 +14,18 @@ import {
   viewPlan,
 } from '../domain/index.ts';
 import { ApiError } from './api-error.ts';
-import type { Authenticator } from './authenticator.ts';
 import type { Operation } from './operations.ts';
 import { progressLines } from './progress-stream.ts';
 import { readJson, readQuery, readWish } from './requests.ts';
 
 export interface PlanRoutesOptions {
   readonly engine: PlanEngine;
-  readonly authenticator: Authenticator;
+  /** What a route needs so that only who may have `operation` done gets through, before the body is read. */
+  readonly may: (operation: Operation) => RouteShorthandOptions;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** Aborted when the service stops: ends the streams. */
   readonly signal: AbortSignal;
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** SPIFFE ID of the caller, proved and allowed. */
-    callerId: string;
-  }
 }
 
 const text = z.string().max(4_096).nullable().default(null);
@@ -56,17 +49,7 @@ const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).defau
 
 /** `/api/v1/plans`, what is below it, `/api/v1/decisions` and `/api/v1/telemetry`. Every route names its operation; the caller is checked before the body is read. */
 export function planRoutes(app: FastifyInstance, options: PlanRoutesOptions): void {
-  const { engine, authenticator, now, signal } = options;
-
-  const may = (operation: Operation) => ({
-    onRequest: async (request: FastifyRequest): Promise<void> => {
-      const id = authenticator.authorize(operation, {
-        socket: request.raw.socket,
-        authorization: request.raw.headersDistinct.authorization ?? [],
-      });
-      request.callerId = id.toString();
-    },
-  });
+  const { engine, may, now, signal } = options;
 
   app.post('/api/v1/plans', may('SubmitPlan'), async (request, reply) => {
     const checked = checkPlan(readJson(request.body), now());

@@ -7,7 +7,7 @@ import type { PlanState, PlanStatus, TicketState } from './plan-state.ts';
 import { UNTRIED } from './plan-state.ts';
 import { type Decision, PlanTurn } from './plan-turn.ts';
 import { publishReady } from './publishing.ts';
-import { settle, stop } from './stopping.ts';
+import { settle, stop, undoAgain } from './stopping.ts';
 import { ticketIdOf } from './ticket-id.ts';
 
 const APPROVAL_TIMER = 'approval-expiry';
@@ -23,7 +23,7 @@ export function decide(state: PlanState | undefined, event: PlanEvent): Decision
     return onSubmitted(event);
   }
   const turn = new PlanTurn(state, event.atMs);
-  const refusal = turn.ended ? endedRefusal(state, event) : apply(turn, event);
+  const refusal = turn.ended && event.type !== 'retried' ? endedRefusal(state, event) : apply(turn, event);
   return refusal === null ? turn.decision() : { state, commands: [], changed: [], refusal };
 }
 
@@ -60,6 +60,8 @@ function apply(turn: PlanTurn, event: PlanEvent): string | null {
       return null;
     case 'resume':
       return onResume(turn);
+    case 'retried':
+      return onRetried(turn, event);
   }
 }
 
@@ -180,5 +182,14 @@ function onResume(turn: PlanTurn): null {
   liftPause(turn);
   if (turn.head.outcome === null) publishReady(turn);
   else settle(turn);
+  return null;
+}
+
+function onRetried(turn: PlanTurn, { ticketId }: PlanEventOf<'retried'>): string | null {
+  const ticket = turn.ticket(ticketId);
+  if (ticket?.compensates == null || ticket.status !== 'FAILED')
+    return 'only an undo that was given up can be tried again';
+  if (!turn.ended) return `its plan is ending still: it is ${turn.head.status}`;
+  undoAgain(turn, ticket);
   return null;
 }

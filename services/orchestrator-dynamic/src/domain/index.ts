@@ -1,4 +1,5 @@
 export * from './approval.ts';
+export * from './dead-letter.ts';
 export { decide } from './decide.ts';
 export * from './decision-problems.ts';
 export * from './execution-policy.ts';

@@ -1,4 +1,5 @@
 import type { ExecutionTicket } from '@neural-hive/contracts';
+import type { DeadLetter } from './dead-letter.ts';
 import type { FinalPlanStatus } from './plan-state.ts';
 
 /** What the engine has to carry out, one after another in the order returned. */
@@ -17,6 +18,8 @@ export type PlanCommand =
    * again: what a worker did must be known before it is called off.
    */
   | { readonly type: 'cancelTicket'; readonly ticketId: string; readonly claimed: boolean }
+  /** Keep the ticket, which was given up for good, where somebody will look for it. */
+  | { readonly type: 'buryTicket'; readonly letter: DeadLetter }
   | { readonly type: 'setTimer'; readonly timerId: string; readonly fireAtMs: number }
   | { readonly type: 'clearTimer'; readonly timerId: string }
   | { readonly type: 'finishPlan'; readonly status: FinalPlanStatus };

@@ -2,6 +2,7 @@ import type { CognitivePlan, ConsolidatedDecision, ErrorClass } from '@neural-hi
 import {
   type AttemptOutcome,
   DEFAULT_POLICY,
+  type DeadLetter,
   type Decision,
   decide,
   directDecision,
@@ -21,6 +22,7 @@ export class PlanSimulation {
   /** `<ticket id>:<retry count>` of every publication. */
   readonly publications: string[] = [];
   readonly events: PlanEvent[] = [];
+  readonly buried: DeadLetter[] = [];
   /** Whether the transport hands out tickets of this plan. */
   paused = false;
   state: PlanState | undefined;
@@ -80,6 +82,9 @@ export class PlanSimulation {
           break;
         case 'resumePlan':
           this.paused = false;
+          break;
+        case 'buryTicket':
+          this.buried.push(command.letter);
           break;
         case 'postponeTicket':
         case 'admit':

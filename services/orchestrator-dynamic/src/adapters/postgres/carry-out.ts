@@ -2,6 +2,7 @@ import { PRIORITIES } from '@neural-hive/contracts';
 import { NeuralHiveError } from '@neural-hive/security/common';
 import type { ClientBase } from 'pg';
 import type { PlanCommand } from '../../domain/index.ts';
+import { buryTicket } from './dead-letters.ts';
 
 /** A ticket was to be cancelled that a worker has just taken or finished: apply that, then decide again. */
 export class ClaimedMeanwhileError extends NeuralHiveError<'claimed_meanwhile'> {
@@ -51,6 +52,9 @@ async function carryOutOne(client: ClientBase, planId: string, command: PlanComm
       return;
     case 'resumePlan':
       await client.query('select tickets.resume($1)', [planId]);
+      return;
+    case 'buryTicket':
+      await buryTicket(client, command.letter);
       return;
     case 'setTimer':
       await client.query(

@@ -13,10 +13,12 @@ import {
 import type { Admission, NeededAbility } from '../../ports/admission.ts';
 import { recordAudit } from './audit.ts';
 import { ClaimedMeanwhileError } from './carry-out.ts';
+import { findDeadLetter, listDeadLetters, type StoredDeadLetter } from './dead-letters.ts';
 import { type EngineMetrics, NO_METRICS } from './engine-metrics.ts';
 import { findBusyPlans } from './plan-inbox.ts';
 import { type NumberedProgress, PlanStore } from './plan-store.ts';
 import { type Applied, applyGiven, applyNext, type Checkpoint } from './plan-transaction.ts';
+import { type RetryOutcome, retryDeadLetter } from './retry-dead-letter.ts';
 import type { SessionPool } from './session-pool.ts';
 import { type SubmitOutcome, submitPlan } from './submit-plan.ts';
 import { readTelemetry, type TelemetryPage } from './telemetry-feed.ts';
@@ -132,6 +134,29 @@ export class PlanEngine {
     return this.#store.progressAfter(this.#options.pool, planId, after);
   }
 
+  /** Tickets that were given up, the newest first; `all` also those that were tried again. */
+  deadLetters(filter: { all: boolean; limit: number }): Promise<readonly StoredDeadLetter[]> {
+    return listDeadLetters(this.#options.pool, filter);
+  }
+
+  deadLetter(ticketId: string): Promise<StoredDeadLetter | undefined> {
+    return findDeadLetter(this.#options.pool, ticketId);
+  }
+
+  retryDeadLetter(ticketId: string, by: string): Promise<RetryOutcome> {
+    const { checkpoint, clock, pool } = this.#options;
+    return retryDeadLetter({
+      pool,
+      store: this.#store,
+      checkpoint,
+      ticketId,
+      by,
+      nowMs: clock.now(),
+      submit: (plan, who, decision) => this.submit(plan, who, decision),
+      afterCommit: (planId, applied) => this.#afterCommit(planId, applied),
+    });
+  }
+
   /** What those who watch all plans are told, behind `after`; `0-0` is the beginning. */
   telemetryAfter(after: string, limit: number): Promise<TelemetryPage> {
     return readTelemetry(this.#options.pool, { after, limit });
@@ -228,6 +253,7 @@ export class PlanEngine {
     const { state, commands, changed } = decision;
     for (const command of commands) {
       if (command.type === 'publishTicket') metrics.ticketPublished(command.ticket.task_type);
+      if (command.type === 'buryTicket') metrics.ticketBuried(command.letter.taskType);
     }
     for (const ticketId of changed) {
       const ticket = state.tickets.get(ticketId);
