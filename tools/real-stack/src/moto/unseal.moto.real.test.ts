@@ -18,7 +18,7 @@ beforeAll(async () => {
   expect(await bao.health()).toMatchObject({ initialized: false, sealed: true, version: OPEN_BAO_WITH_AWSKMS });
   vault = await bao.initialise();
   await unsealed();
-  await withClient((client) => client.sys.enableMount('secret', { type: 'kv', options: { version: '2' } }));
+  await withClient((client) => client.sys.mounts.enable('secret', { type: 'kv', options: { version: '2' } }));
 }, 180_000);
 
 afterAll(async () => {
