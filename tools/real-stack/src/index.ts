@@ -1,3 +1,4 @@
+export { cacheFolder } from './cache-folder.ts';
 export { COMPONENTS, type Component } from './components.ts';
 export { ETCD_VERSION, installEtcd } from './etcd/install.ts';
 export { type EtcdServer, type StartEtcdOptions, startEtcd } from './etcd/start.ts';
@@ -14,6 +15,7 @@ export {
 export { installGoPeer } from './go-peer/install.ts';
 export { GuardedProcess, type GuardedProcessOptions } from './guarded-process.ts';
 export { INFRASTRUCTURE_TOOLS, type InfrastructureTool, installTool, toolVersion } from './infra/tools.ts';
+export { filesHash, type Installation, installed } from './installation.ts';
 export {
   installKafka,
   installPlatformaticKafka,

@@ -303,7 +303,7 @@ export const spireAttestationCheck: Check = {
   name: 'spire-psat',
   what: 'the chart installed on a real API server: agents attest by its tokens and rights, and without tokenreviews they do not',
   run: async ({ root, report, progress }) => {
-    const helm = Helm.find();
+    const helm = await Helm.open();
     const binaries = process.env.SPIRE_BINARIES ?? (await installSpire({ log: progress }));
     const folder = mkdtempSync('/tmp/sp-');
     try {

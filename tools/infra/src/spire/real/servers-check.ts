@@ -178,7 +178,7 @@ export const spireServersCheck: Check = {
   name: 'spire-real',
   what: 'real SPIRE reads the rendered configurations: three servers on one PostgreSQL, the entries, KMS keys',
   run: async ({ root, report, progress }) => {
-    const helm = Helm.find();
+    const helm = await Helm.open();
     const binaries = process.env.SPIRE_BINARIES ?? (await installSpire({ log: progress }));
     const folder = mkdtempSync('/tmp/sp-');
     try {
