@@ -89,6 +89,13 @@ export class RealAgent {
     return svids.map(({ spiffe_id }) => spiffe_id);
   }
 
+  /** A JWT-SVID of one of them. */
+  async token(spiffeId: string, audience: string): Promise<string> {
+    const args = ['api', 'fetch', 'jwt', '-output', 'json', '-spiffeID', spiffeId, '-audience', audience];
+    const [answer] = JSON.parse(await this.#commands.run(args)) as readonly { svids: readonly { svid: string }[] }[];
+    return answer?.svids[0]?.svid ?? '';
+  }
+
   /** Idempotent. */
   async stop(): Promise<void> {
     await this.#process?.stop();

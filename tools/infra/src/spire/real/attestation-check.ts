@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { AUDIENCES, SPIFFE_ISSUER } from '@neural-hive/contracts';
 import { freePort, installSpire, startKubernetes, startTlsPostgres } from '@neural-hive/real-stack';
 import { messageOf } from '@neural-hive/security/common';
 import type { Check } from '../../check.ts';
@@ -13,6 +14,7 @@ import { ATTESTATION_METRIC } from '../metrics.ts';
 import { AGENT_NAMESPACE, NAMESPACE, rendering } from '../renderings.ts';
 import { RealAgent } from './agent.ts';
 import { judgeInstallation, judgeUpgrade } from './installation.ts';
+import { claimsIfSigned, RealOidcProvider } from './oidc-provider.ts';
 import { point } from './point.ts';
 import { Release } from './release.ts';
 import { eventually, type RealServer } from './server.ts';
@@ -25,6 +27,9 @@ const MISSION_RULES = [
   { apiGroups: [''], resources: ['pods', 'nodes', 'serviceaccounts'], verbs: ['get', 'list', 'watch'] },
 ];
 
+/** An identity for processes of this user, since there is no kubelet to ask about pods. */
+const TRIED = 'spiffe://neural-hive.local/tried';
+
 interface AgentOptions {
   readonly node: string;
   readonly serverPort: number;
@@ -34,8 +39,6 @@ interface AgentOptions {
   /** The pod that the token is bound to. */
   readonly pod: string;
 }
-
-let agents = 0;
 
 /** An agent that has never attested. */
 async function newAgent(stage: Stage, options: AgentOptions): Promise<RealAgent> {
@@ -47,16 +50,14 @@ async function newAgent(stage: Stage, options: AgentOptions): Promise<RealAgent>
     audiences: [audience],
     pod,
   });
-  agents += 1;
   const place = {
-    folder: join(folder, `a${agents}`),
+    folder: mkdtempSync(join(folder, 'a')),
     serverPort,
     ports: { health: await freePort(), metrics: await freePort() },
     bundle: (await bundleOf(stage)) ?? '',
     token,
     clusterCaFile: cluster.caFile,
   };
-  mkdirSync(place.folder);
   return new RealAgent({ binaries, configuration: configurationText(manifests, 'spire-agent'), place });
 }
 
@@ -98,17 +99,19 @@ async function judgeAttestation(stage: Stage, server: RealServer, serverPort: nu
       equal(at(attested, 'id.path'), `/spire/agent/k8s_psat/neural-hive/${String(at(json, 'metadata.uid'))}`);
     });
     await point(report, 'the alias of the nodes is a parent: a process below it gets its identity', async () => {
-      const id = 'spiffe://neural-hive.local/tried';
       const parent = 'spiffe://neural-hive.local/cluster/neural-hive';
-      const entry = ['-parentID', parent, '-spiffeID', id, '-selector', `unix:uid:${process.getuid?.() ?? 0}`];
+      const entry = ['-parentID', parent, '-spiffeID', TRIED, '-selector', `unix:uid:${process.getuid?.() ?? 0}`];
       await server.commands.run(['entry', 'create', ...entry]);
       await eventually('an identity', () =>
         agent.identities().then(
-          (ids) => ids.includes(id),
+          (ids) => ids.includes(TRIED),
           () => false,
         ),
       );
     });
+    await point(report, 'the OIDC provider shows the keys of the tokens, under the issuer that they name', () =>
+      judgeProvider(stage, agent),
+    );
     await point(report, 'the servers count attestations as the alert expects', async () => {
       match(await server.metrics(), new RegExp(`\n${ATTESTATION_METRIC}\\{[^}]*status="OK"`));
     });
@@ -116,6 +119,30 @@ async function judgeAttestation(stage: Stage, server: RealServer, serverPort: nu
     await agent.stop();
   }
   await judgeRefusals(stage, options);
+}
+
+/** The agent has an identity for this process, and so for the provider. */
+async function judgeProvider({ manifests, binaries, folder }: Stage, agent: RealAgent): Promise<void> {
+  const configuration = configurationText(manifests, 'spire-oidc');
+  const provider = await RealOidcProvider.start({ binaries, folder, configuration, agentSocket: agent.socket });
+  try {
+    const { host } = new URL(SPIFFE_ISSUER);
+    const { status, body } = await provider.get('/.well-known/openid-configuration', host);
+    equal(status, 200);
+    equal(at(JSON.parse(body), 'issuer'), SPIFFE_ISSUER);
+    equal(at(JSON.parse(body), 'jwks_uri'), `${SPIFFE_ISSUER}/keys`);
+    // What `helm test` looks for.
+    ok(body.includes(`"issuer": "${SPIFFE_ISSUER}"`), body);
+    for (const name of ['spire-oidc', `spire-oidc.${NAMESPACE}.svc.cluster.local`])
+      equal((await provider.get('/keys', name)).status, 200, name);
+    ok((await provider.get('/keys', 'elsewhere.test', host)).status >= 400, 'it answers under any name');
+    const token = await agent.token(TRIED, AUDIENCES.vault);
+    const claims = claimsIfSigned(token, (await provider.get('/keys', host)).body);
+    equal(claims?.iss, SPIFFE_ISSUER);
+    equal(claims.sub, TRIED);
+  } finally {
+    await provider.stop();
+  }
 }
 
 async function judgeRefusals(stage: Stage, options: AgentOptions): Promise<void> {
