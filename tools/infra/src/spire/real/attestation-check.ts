@@ -18,7 +18,7 @@ import { claimsIfSigned, RealOidcProvider } from './oidc-provider.ts';
 import { point } from './point.ts';
 import { Release } from './release.ts';
 import { eventually, type RealServer } from './server.ts';
-import { agentPod, bundleOf, makeServer, nameOf, type Stage } from './stage.ts';
+import { API_AUDIENCE, agentPod, bundleOf, makeServer, nameOf, type Stage } from './stage.ts';
 
 const CLUSTER_ROLE = 'spire-spire-server';
 
@@ -44,18 +44,16 @@ interface AgentOptions {
 async function newAgent(stage: Stage, options: AgentOptions): Promise<RealAgent> {
   const { cluster, manifests, binaries, folder } = stage;
   const { serverPort, pod, serviceAccount = 'spire-agent', audience = 'spire-server' } = options;
-  const token = await cluster.api.requestToken({
-    namespace: AGENT_NAMESPACE,
-    serviceAccount,
-    audiences: [audience],
-    pod,
-  });
+  const account = { namespace: AGENT_NAMESPACE, serviceAccount, pod };
+  const token = await cluster.api.requestToken({ ...account, audiences: [audience] });
+  const apiToken = await cluster.api.requestToken({ ...account, audiences: [API_AUDIENCE] });
   const place = {
     folder: mkdtempSync(join(folder, 'a')),
     serverPort,
     ports: { health: await freePort(), metrics: await freePort() },
     bundle: (await bundleOf(stage)) ?? '',
     token,
+    apiToken,
     clusterCaFile: cluster.caFile,
   };
   return new RealAgent({ binaries, configuration: configurationText(manifests, 'spire-agent'), place });

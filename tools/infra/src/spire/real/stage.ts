@@ -9,6 +9,9 @@ import type { Release } from './release.ts';
 import { relocatedServer, type ServerPlace, startOf } from './relocation.ts';
 import { RealServer } from './server.ts';
 
+/** Of tokens for the API server itself. */
+export const API_AUDIENCE = 'https://kubernetes.default.svc';
+
 /** What the points are tried on. */
 export interface Stage {
   readonly cluster: KubernetesCluster;
@@ -49,8 +52,11 @@ export async function makeServer(
   database: TlsPostgres,
 ): Promise<{ server: RealServer; place: ServerPlace }> {
   const { cluster, manifests, binaries, folder } = stage;
-  const audiences = ['https://kubernetes.default.svc'];
-  const token = await cluster.api.requestToken({ namespace: NAMESPACE, serviceAccount: 'spire-server', audiences });
+  const token = await cluster.api.requestToken({
+    namespace: NAMESPACE,
+    serviceAccount: 'spire-server',
+    audiences: [API_AUDIENCE],
+  });
   const kubeconfigFile = join(folder, 'server.kubeconfig');
   writeFileSync(kubeconfigFile, kubeconfig(cluster, token), { mode: 0o600 });
   const databaseCaFolder = join(folder, 'ca');
