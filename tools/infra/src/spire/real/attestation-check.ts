@@ -186,7 +186,7 @@ async function judgeRefusals(stage: Stage, options: AgentOptions): Promise<void>
 
 export const spireAttestationCheck: Check = {
   name: 'spire-psat',
-  what: 'the chart installed on a real API server: agents attest by its tokens and rights, and without tokenreviews they do not',
+  what: 'the chart on a real API server: who attests and who does not, the OIDC provider, Vault as the authority above',
   run: async ({ root, report, progress }) => {
     const helm = await Helm.open();
     const binaries = process.env.SPIRE_BINARIES ?? (await installSpire({ log: progress }));
@@ -216,6 +216,7 @@ export const spireAttestationCheck: Check = {
       } finally {
         await server.stop();
       }
+      await judgeUpstream(stage, helm, root);
       await judgeUpgrade(stage, () =>
         release.upgrade(rendering(root, 'disk', { ...over, server: { logLevel: 'DEBUG' } })),
       );
