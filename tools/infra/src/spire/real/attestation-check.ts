@@ -19,6 +19,7 @@ import { point } from './point.ts';
 import { Release } from './release.ts';
 import { eventually, type RealServer } from './server.ts';
 import { API_AUDIENCE, agentPod, bundleOf, makeServer, nameOf, type Stage } from './stage.ts';
+import { judgeUpstream } from './upstream.ts';
 
 const CLUSTER_ROLE = 'spire-spire-server';
 
