@@ -17,11 +17,19 @@ import { judgeInstallation, judgeUpgrade } from './installation.ts';
 import { claimsIfSigned, RealOidcProvider } from './oidc-provider.ts';
 import { point } from './point.ts';
 import { Release } from './release.ts';
+import { mayIt, type Right } from './rights.ts';
 import { eventually, type RealServer } from './server.ts';
 import { API_AUDIENCE, agentPod, bundleOf, makeServer, nameOf, type Stage } from './stage.ts';
 import { judgeUpstream } from './upstream.ts';
 
 const CLUSTER_ROLE = 'spire-spire-server';
+
+const REVIEW_TOKENS: Right = {
+  account: 'server',
+  verb: 'create',
+  resource: 'tokenreviews.authentication.k8s.io',
+  allowed: true,
+};
 
 /** What the mission document gives the servers: nobody attests with it. */
 const MISSION_RULES = [
@@ -68,10 +76,13 @@ async function refusal(agent: RealAgent, node: string): Promise<string> {
   return why;
 }
 
-async function setRules({ release }: Stage, rules: unknown): Promise<void> {
+/** Resolves when the API server judges by them. */
+async function setRules({ cluster, release }: Stage, rules: unknown): Promise<void> {
   const patch = JSON.stringify([{ op: 'replace', path: '/rules', value: rules }]);
   const { code, output } = release.kubectl(['patch', 'clusterrole', CLUSTER_ROLE, '--type', 'json', '--patch', patch]);
   equal(code, 0, output);
+  const isGiven = JSON.stringify(rules).includes('tokenreviews');
+  await eventually('the new rights', async () => (await mayIt(cluster.api, REVIEW_TOKENS)) === isGiven);
 }
 
 /** Points that need an agent; `node` is where its pod runs. */
