@@ -1,10 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DevAuthority } from '@neural-hive/dev-authority';
 import { startPostgres } from '@neural-hive/embedded-postgres';
 import { tokenAuth, VaultClient } from '@neural-hive/security/vault';
 import pg from 'pg';
+import { startAuthority } from './authority-process.ts';
 
 export const DATABASE_ROLE = 'bench';
 
@@ -18,8 +15,7 @@ export interface PostgresServers {
 
 /** A PostgreSQL and a Vault that makes its logins; revocation disables the role, ends its sessions and drops it. */
 export async function startPostgresServers(): Promise<PostgresServers> {
-  const stateFolder = mkdtempSync(join(tmpdir(), 'bench-rotation-'));
-  const [server, authority] = await Promise.all([startPostgres(), DevAuthority.open({ stateFolder })]);
+  const [server, authority] = await Promise.all([startPostgres(), startAuthority()]);
   const { socketFolder: host, port, database, superuser } = server;
   const { address, caPem: ca, rootToken: token } = authority;
   const vault = await VaultClient.open({ address, ca, auth: tokenAuth({ token }) });
@@ -64,7 +60,6 @@ export async function startPostgresServers(): Promise<PostgresServers> {
       await observer.end();
       await authority.close();
       await server.stop();
-      rmSync(stateFolder, { recursive: true, force: true });
     },
   };
 }

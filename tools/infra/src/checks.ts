@@ -1,21 +1,27 @@
 import type { Check } from './check.ts';
 import { schemaCheck } from './schemas/schema-check.ts';
+import { serviceChartsCheck } from './services/chart-check.ts';
+import { serviceNetworkCheck } from './services/network-check.ts';
 import { spireChartCheck } from './spire/chart-check.ts';
 import { spireNetworkCheck } from './spire/network-check.ts';
 import { spireAttestationCheck } from './spire/real/attestation-check.ts';
 import { spireServersCheck } from './spire/real/servers-check.ts';
+import { iamCheck } from './terraform/iam-check.ts';
 import { terraformCheck } from './terraform/terraform-check.ts';
 import { vaultChartCheck } from './vault/chart-check.ts';
 import { vaultNetworkCheck } from './vault/network-check.ts';
 
-/** In the order in which they run. One line a check, so that branches merge. */
+/** In the order in which they run. */
 export const CHECKS: readonly Check[] = [
-  schemaCheck, //
+  schemaCheck,
   vaultChartCheck,
   vaultNetworkCheck,
   spireChartCheck,
   spireNetworkCheck,
   spireServersCheck,
   spireAttestationCheck,
+  serviceChartsCheck,
+  serviceNetworkCheck,
   terraformCheck,
+  iamCheck,
 ];

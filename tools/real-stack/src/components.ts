@@ -1,6 +1,7 @@
 import { ETCD_VERSION, installEtcd } from './etcd/install.ts';
 import { FERRETDB_VERSION, installFerretDb } from './ferretdb/install.ts';
 import { installGoPeer } from './go-peer/install.ts';
+import { installHvac } from './hvac/install.ts';
 import { INFRASTRUCTURE_TOOLS, installTool, toolVariable, toolVersion } from './infra/tools.ts';
 import { installKafka, installPlatformaticKafka, KAFKA_VERSION } from './kafka/install.ts';
 import { installKubernetes, KUBERNETES_VERSION } from './kubernetes/install.ts';
@@ -25,7 +26,11 @@ export const COMPONENTS: readonly Component[] = [
     name: 'openbao',
     aliases: ['vault'],
     version: OPEN_BAO_VERSION,
-    install: async (log) => ({ BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })) }),
+    // Its tests have clients of others talk to the dev authority as well.
+    install: async (log) => ({
+      BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })),
+      HVAC_PYTHON: process.env.HVAC_PYTHON ?? (await installHvac({ log })),
+    }),
   },
   {
     name: 'spire',

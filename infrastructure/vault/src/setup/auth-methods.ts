@@ -7,12 +7,14 @@ import {
   WORKLOADS,
   workloadSpiffeId,
 } from '@neural-hive/contracts';
+import { TEMPORAL_SERVICE_ACCOUNT } from './names.ts';
 import type { SetupParameters } from './parameters.ts';
 import {
   ANNOUNCE_ROTATOR_POLICY,
   BOOTSTRAP_POLICY,
   MIGRATOR_POLICY,
   OPERATOR_POLICY,
+  TEMPORAL_SERVER_POLICY,
   USER_ROTATOR_POLICY,
 } from './policies.ts';
 import type { Entry, Fields, Mount } from './setup.ts';
@@ -44,6 +46,7 @@ function loginsOfPlatform(): readonly Login[] {
     { role: ANNOUNCE_ROTATOR_POLICY.name, serviceAccount: undefined, ...tool },
     { role: USER_ROTATOR_POLICY.name, serviceAccount: undefined, ...tool },
     { role: BOOTSTRAP_POLICY.name, serviceAccount: bootstrap, spiffeId: '', job: true },
+    { role: TEMPORAL_SERVER_POLICY.name, serviceAccount: TEMPORAL_SERVICE_ACCOUNT, spiffeId: '', job: false },
   ];
 }
 
@@ -125,7 +128,7 @@ function kubernetesMethod(parameters: SetupParameters): Mount {
 function certMethod(parameters: SetupParameters): Mount {
   const { spiffeBundle } = parameters;
   const roles = loginsOfPlatform()
-    .filter(({ job }) => !job)
+    .filter(({ job, spiffeId }) => !job && spiffeId !== '')
     .map(
       (login): Entry => ({
         name: `cert role ${login.role}`,

@@ -1,9 +1,11 @@
-import { DATABASE_ROLES, migratorRole, SCHEMAS, VAULT_MOUNTS } from '@neural-hive/contracts';
+import { DATABASE_ROLES, migratorRole, SCHEMAS, STATIC_DATABASE_ROLES, VAULT_MOUNTS } from '@neural-hive/contracts';
 import {
   ANNOUNCE_ADMIN,
   ANNOUNCE_ROTATOR_ROLE,
   POSTGRES_CONNECTION,
   RELEASES_READER_GROUP,
+  TEMPORAL_CONNECTION,
+  TEMPORAL_LOGIN,
   TICKETS_WORKER_GROUP,
 } from './names.ts';
 import type { SetupParameters } from './parameters.ts';
@@ -53,19 +55,35 @@ const JOB_LOGINS: Readonly<Record<string, readonly string[]>> = {
   [ANNOUNCE_ROTATOR_ROLE]: [createLogin(ANNOUNCE_ADMIN), setting('role', ANNOUNCE_ADMIN)],
 };
 
+/**
+ * What the registry's scripts and connections say, and nothing else: categories such as `@write` hold commands like
+ * FLUSHALL that no key pattern confines.
+ */
+const REGISTRY_REDIS_COMMANDS: readonly string[] = [
+  ...['auth', 'hello', 'ping', 'quit', 'time', 'eval', 'evalsha'],
+  ...['hget', 'hmget', 'hgetall', 'hset', 'hdel', 'hlen', 'hincrby', 'del'],
+  ...['xadd', 'xread', 'xrange', 'subscribe', 'unsubscribe', 'pubsub|numsub'],
+];
+
+const REGISTRY_REDIS_RULES = ['~registry:*', '&registry:*', ...REGISTRY_REDIS_COMMANDS.map((name) => `+${name}`)];
+
 interface Product {
   readonly connection: string;
   readonly plugins: readonly string[];
-  readonly fields?: Readonly<Record<string, unknown>>;
-  readonly settings: SetupParameters['postgres'];
+  /** Undefined when the installation has no such server. */
+  readonly settings: { readonly username: string; readonly password?: string | undefined } | undefined;
+  /** Where the server is and how it is spoken to. */
+  readonly fields: Readonly<Record<string, unknown>>;
   /** Role name to creation statements. */
-  readonly services: Readonly<Record<string, readonly string[]>>;
+  readonly services?: Readonly<Record<string, readonly string[]>>;
   readonly jobs?: Readonly<Record<string, readonly string[]>>;
   readonly revocation?: readonly string[];
+  /** Static role name to the login whose password it replaces. */
+  readonly statics?: Readonly<Record<string, string>>;
 }
 
 function entriesOf(product: Product, { lifetimes }: SetupParameters): Entry[] {
-  const { connection, settings, services, jobs = {}, revocation = [] } = product;
+  const { connection, settings, fields, services = {}, jobs = {}, revocation = [], statics = {} } = product;
   if (settings === undefined) return [];
   const name = `database connection ${connection}`;
   const role = (roleName: string, creation: readonly string[], ttl: number, maxTtl: number): Entry => ({
@@ -87,15 +105,22 @@ function entriesOf(product: Product, { lifetimes }: SetupParameters): Entry[] {
       path: `config/${connection}`,
       plugins: product.plugins,
       fields: {
-        connection_url: settings.url,
         username: settings.username,
-        allowed_roles: [...Object.keys(services), ...Object.keys(jobs)],
-        ...product.fields,
+        allowed_roles: [...Object.keys(services), ...Object.keys(jobs), ...Object.keys(statics)],
+        ...fields,
       },
       ...(settings.password === undefined ? {} : { secretFields: { password: settings.password } }),
     },
     ...Object.entries(services).map(([roleName, creation]) => role(roleName, creation, loginSeconds, loginMaxSeconds)),
     ...Object.entries(jobs).map(([roleName, creation]) => role(roleName, creation, jobSeconds, jobSeconds)),
+    ...Object.entries(statics).map(
+      ([roleName, username]): Entry => ({
+        name: `database static role ${roleName}`,
+        path: `static-roles/${roleName}`,
+        needs: name,
+        fields: { db_name: connection, username, rotation_period: loginMaxSeconds },
+      }),
+    ),
   ];
 }
 
@@ -105,9 +130,12 @@ export function databaseEngine(parameters: SetupParameters): Mount {
     {
       connection: POSTGRES_CONNECTION,
       plugins: ['postgresql-database-plugin'],
-      // The servers send the verifier, so no statement that reaches PostgreSQL holds a password.
-      fields: { password_authentication: 'scram-sha-256' },
       settings: parameters.postgres,
+      fields: {
+        connection_url: parameters.postgres?.url,
+        // The servers send the verifier, so no statement that reaches PostgreSQL holds a password.
+        password_authentication: 'scram-sha-256',
+      },
       services: SERVICE_LOGINS,
       jobs: JOB_LOGINS,
       revocation: REVOCATION_STATEMENTS,
@@ -116,6 +144,7 @@ export function databaseEngine(parameters: SetupParameters): Mount {
       connection: 'mongodb',
       plugins: ['mongodb-database-plugin'],
       settings: parameters.mongodb,
+      fields: { connection_url: parameters.mongodb?.url },
       services: {
         [DATABASE_ROLES.orchestratorMongodb]: [
           JSON.stringify({ db: 'admin', roles: [{ role: 'readWrite', db: 'neural_hive' }] }),
@@ -126,9 +155,20 @@ export function databaseEngine(parameters: SetupParameters): Mount {
       connection: 'redis',
       plugins: ['redis-database-plugin', 'valkey-database-plugin'],
       settings: parameters.redis,
-      services: {
-        [DATABASE_ROLES.registryRedis]: [JSON.stringify(['~registry:*', '+@read', '+@write', '+@connection'])],
+      fields: {
+        host: parameters.redis?.host,
+        port: parameters.redis?.port,
+        tls: true,
+        ...(parameters.redis?.ca !== undefined && { ca_cert: parameters.redis.ca }),
       },
+      services: { [DATABASE_ROLES.registryRedis]: [JSON.stringify(REGISTRY_REDIS_RULES)] },
+    },
+    {
+      connection: TEMPORAL_CONNECTION,
+      plugins: ['postgresql-database-plugin'],
+      fields: { connection_url: parameters.temporal?.url, password_authentication: 'scram-sha-256' },
+      settings: parameters.temporal,
+      statics: { [STATIC_DATABASE_ROLES.temporalServer]: TEMPORAL_LOGIN },
     },
   ];
   const entries = products.flatMap((product) => entriesOf(product, parameters));

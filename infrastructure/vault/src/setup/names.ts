@@ -12,6 +12,15 @@ export const USER_ADMIN_PATHS = { kafka: 'admin/kafka', mongodb: 'admin/mongodb'
 /** The name of the database connection in the engine. */
 export const POSTGRES_CONNECTION = 'neural-hive';
 
+/** The database connection to the server that keeps what Temporal stores. */
+export const TEMPORAL_CONNECTION = 'temporal';
+
+/** Temporal's login there. Its name stays, because a running server cannot change it; its password does not. */
+export const TEMPORAL_LOGIN = 'temporal_server';
+
+/** Where Temporal's server runs, and as whom. */
+export const TEMPORAL_SERVICE_ACCOUNT = { namespace: 'temporal', name: 'temporal-server' } as const;
+
 /** The login that the database engine itself uses. */
 export const VAULT_ADMIN = 'vault_admin';
 

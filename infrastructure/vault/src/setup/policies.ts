@@ -4,6 +4,7 @@ import {
   migratorRole,
   PKI_ROLE,
   SCHEMAS,
+  STATIC_DATABASE_ROLES,
   VAULT_MOUNTS,
   type WorkloadName,
 } from '@neural-hive/contracts';
@@ -144,6 +145,12 @@ export const USER_ROTATOR_POLICY: Policy = {
   ],
 };
 
+/** Temporal's server, by its password command: the password of its own login, and nothing else. */
+export const TEMPORAL_SERVER_POLICY: Policy = {
+  name: STATIC_DATABASE_ROLES.temporalServer,
+  rules: [...OWN_TOKEN, rule(`${database}/static-creds/${STATIC_DATABASE_ROLES.temporalServer}`, 'read')],
+};
+
 const WRITE: readonly Capability[] = ['create', 'read', 'update'];
 const CHANGE_MOUNT: readonly Capability[] = [...WRITE, 'sudo'];
 
@@ -165,6 +172,7 @@ export const BOOTSTRAP_POLICY: Policy = {
     rule('auth/+/certs/*', ...WRITE),
     rule(`${database}/config/*`, ...WRITE),
     rule(`${database}/roles/*`, ...WRITE),
+    rule(`${database}/static-roles/*`, ...WRITE),
     rule(`${pki}/roles/*`, ...WRITE),
     rule(`${pki}/root/generate/internal`, 'create', 'update', 'sudo'),
     rule(`${pki}/cert/ca`, 'read'),
@@ -177,5 +185,6 @@ export const POLICIES: readonly Policy[] = [
   MIGRATOR_POLICY,
   ANNOUNCE_ROTATOR_POLICY,
   USER_ROTATOR_POLICY,
+  TEMPORAL_SERVER_POLICY,
   BOOTSTRAP_POLICY,
 ];

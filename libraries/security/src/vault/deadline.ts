@@ -8,7 +8,7 @@ import { vaultFailure } from './failure.ts';
 export class Deadline {
   readonly #timer: Timer;
   readonly #caller: AbortSignal | undefined;
-  readonly #listeners = new Set<() => void>();
+  #listeners: (() => void)[] = [];
   readonly #onAbort = (): void => this.#end(this.#caller?.reason);
   #over = false;
   #reason: unknown;
@@ -38,8 +38,11 @@ export class Deadline {
 
   /** Calls back once, unless the returned function was called before. */
   onOver(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#listeners.push(listener);
+    return () => {
+      const at = this.#listeners.indexOf(listener);
+      if (at !== -1) this.#listeners.splice(at, 1);
+    };
   }
 
   /** Rejects as soon as it is over, whatever the work does. */
@@ -65,7 +68,8 @@ export class Deadline {
     if (this.#over) return;
     this.#over = true;
     this.#reason = reason;
-    for (const listener of [...this.#listeners]) listener();
-    this.#listeners.clear();
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    for (const listener of listeners) listener();
   }
 }

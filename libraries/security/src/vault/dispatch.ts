@@ -114,7 +114,6 @@ export class Dispatcher {
     const search = parameters === undefined ? '' : `?${new URLSearchParams(parameters)}`;
     const headers: Record<string, string> = {
       'user-agent': USER_AGENT,
-      accept: 'application/json',
       'x-vault-request': 'true',
     };
     if (body !== undefined) {
@@ -149,7 +148,7 @@ export class Dispatcher {
   }
 
   /** One exchange with one address, which its breaker hears of. */
-  async #ask(node: ServerNode, request: WireRequest, options: SendOptions): Promise<VaultEnvelope | Redirect> {
+  #ask(node: ServerNode, request: WireRequest, options: SendOptions): Promise<VaultEnvelope | Redirect> {
     const work = async (): Promise<VaultEnvelope | Redirect> => {
       const response = await node.transport.exchange(request);
       this.#index.note(response.headers[INDEX_HEADER]);

@@ -41,7 +41,7 @@ export class Resilience {
   }
 
   run<T>({ safe, once, deadline }: CallTraits, attempt: () => Promise<T>): Promise<T> {
-    const guarded = async (): Promise<T> => {
+    const guarded = (): Promise<T> => {
       deadline.throwIfOver();
       return attempt();
     };

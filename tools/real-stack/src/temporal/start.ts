@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedPostgres, startPostgres } from '@neural-hive/embedded-postgres';
 import { CertificateAuthority } from '@neural-hive/security/testing';
-import { freePort } from '../free-port.ts';
 import { GuardedProcess } from '../guarded-process.ts';
+import { RealStackError } from '../real-stack-error.ts';
 import {
   dynamicConfiguration,
   rolesOf,
@@ -16,6 +16,7 @@ import {
 import { prepareTemporalDatabase } from './database.ts';
 import { callHttpApi, type HttpApiClient } from './http-api.ts';
 import { installTemporal } from './install.ts';
+import { lowPorts } from './low-ports.ts';
 import { TokenIssuer } from './tokens.ts';
 
 export interface StartTemporalOptions {
@@ -40,6 +41,8 @@ export interface TemporalServer extends AsyncDisposable {
   /** The namespace `default` exists. */
   readonly namespace: string;
   readonly pid: number | undefined;
+  /** A call of the HTTP API by an administrator. @throws RealStackError `command_failed` with what it answers but success */
+  call(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown>;
   /** A token for calls; `permissions` as `default:write`. Of use with `authorization`. */
   issueToken(permissions: readonly string[], ttlSeconds: number): string;
   /** Idempotent. */
@@ -47,6 +50,8 @@ export interface TemporalServer extends AsyncDisposable {
 }
 
 const READY_LIMIT_MS = 120_000;
+/** Two for clients, and two for each of at most five roles. */
+const PORTS = 12;
 const DAY_SECONDS = 24 * 3600;
 const NAMESPACE = 'default';
 const SECRET = { mode: 0o600 };
@@ -65,7 +70,8 @@ export async function startTemporal(options: StartTemporalOptions = {}): Promise
   try {
     if (options.store === undefined) postgres = await startPostgres();
     const store = options.store ?? (await ownStore(postgres as EmbeddedPostgres, binaries, folder));
-    const ports = { clients: await freePort(), http: await freePort(), roles: await freePorts(10) };
+    const [clients = 0, http = 0, ...roles] = await lowPorts(PORTS);
+    const ports = { clients, http, roles };
     const settings: TemporalSettings = { folder, ports, store, authorization, dynamic };
     const authority = CertificateAuthority.create('temporal.test');
     const tokens = new TokenIssuer();
@@ -92,6 +98,7 @@ export async function startTemporal(options: StartTemporalOptions = {}): Promise
       authority,
       namespace: NAMESPACE,
       pid: server.pid,
+      call: (method, path, body) => callOrFail(admin, method, path, body),
       issueToken: (permissions, ttlSeconds) => tokens.issue(permissions, ttlSeconds),
       stop,
       [Symbol.asyncDispose]: stop,
@@ -101,12 +108,6 @@ export async function startTemporal(options: StartTemporalOptions = {}): Promise
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort());
-  return [...ports];
 }
 
 /** The password lies in a file that only this user can read, and `cat` hands it over. */
@@ -138,6 +139,14 @@ function writeFiles(settings: TemporalSettings, authority: CertificateAuthority,
   writeFileSync(paths.configuration, temporalConfiguration(settings), SECRET);
   const token = settings.authorization ? tokens.issue(['temporal-system:admin'], DAY_SECONDS) : undefined;
   return { port: settings.ports.http, ca, cert, key, token };
+}
+
+async function callOrFail(...call: Parameters<typeof callHttpApi>): Promise<unknown> {
+  const [, method, path] = call;
+  const answer = await callHttpApi(...call);
+  if (answer?.status === 200) return JSON.parse(answer.text);
+  const reason = answer === undefined ? 'no answer' : `${answer.status} ${answer.text}`;
+  throw new RealStackError('command_failed', `${method} ${path}: ${reason}`);
 }
 
 /** Makes the namespace once the server takes it, and waits until what a client needs knows it. */

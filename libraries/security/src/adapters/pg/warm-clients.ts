@@ -7,15 +7,21 @@ import type pg from 'pg';
 export class WarmClients {
   readonly #idle = new Map<pg.Client, () => void>();
 
-  /** Opens `count` at once. Fewer when the server does not take as many: they are only a help. */
+  /**
+   * Opens `count`, one after another: many handshakes at once would take the processors of client and server from the
+   * work that goes on beside them. Fewer when the server does not take as many: they are only a help.
+   */
   static async open(count: number, make: () => pg.Client, signal: AbortSignal): Promise<WarmClients> {
     const warm = new WarmClients();
-    const clients = Array.from({ length: count }, make);
+    let opening: pg.Client | undefined;
     const onAbort = (): void => {
-      for (const client of clients) client.connection.stream.destroy();
+      opening?.connection.stream.destroy();
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    await Promise.all(clients.map((client) => warm.#open(client)));
+    for (let opened = 0; opened < count && !signal.aborted; opened += 1) {
+      opening = make();
+      await warm.#open(opening);
+    }
     signal.removeEventListener('abort', onAbort);
     return warm;
   }

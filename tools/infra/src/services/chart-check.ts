@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Check, CheckContext, Report } from '../check.ts';
+import { Helm, type RenderOptions } from '../helm.ts';
+import { judgeRules, type Rule } from '../rule.ts';
+import { REFUSALS } from './refusals.ts';
+import { objectRules, scalingRules, singleRules } from './rules/objects.ts';
+import { podRules } from './rules/pod.ts';
+import { identityRules, vaultRules } from './rules/security.ts';
+import { UMBRELLA_RULES } from './rules/umbrella.ts';
+import { agentRules, hostPathRules, ROTATION_RULES } from './rules/variants.ts';
+import {
+  development,
+  production,
+  ROTATION,
+  SERVICE_NAMES,
+  type ServiceName,
+  serviceChart,
+  umbrella,
+} from './service-charts.ts';
+import { schemas } from './values-schema.ts';
+
+const HOST_PATH = { spire: { socket: 'hostPath' }, podSecurity: 'privileged' };
+const AGENT = { vault: { mode: 'agent' } };
+const LEASING: readonly ServiceName[] = ['orchestrator-dynamic', 'worker-agents'];
+
+interface Table {
+  readonly name: string;
+  readonly options: RenderOptions;
+  readonly rules: readonly Rule[];
+}
+
+function tablesOf(root: string, name: ServiceName): readonly Table[] {
+  const leases = LEASING.includes(name);
+  const base = [
+    ...podRules(name),
+    ...objectRules(name),
+    ...identityRules(name, leases ? 'all' : 'socket'),
+    ...(leases ? [...vaultRules(name), ...scalingRules(name)] : singleRules(name)),
+  ];
+  return [
+    { name: `${name}, production`, options: production(root, name), rules: base },
+    { name: `${name}, hostPath`, options: production(root, name, HOST_PATH), rules: hostPathRules(name) },
+    ...(leases ? [{ name: `${name}, injected`, options: production(root, name, AGENT), rules: agentRules(name) }] : []),
+  ];
+}
+
+async function judgeRefusals(helm: Helm, root: string, report: Report): Promise<void> {
+  for (const { chart, values, namespace, says } of REFUSALS) {
+    const options = production(root, chart, values);
+    const refusal = await helm.refusal(namespace === undefined ? options : { ...options, namespace });
+    const point = `${chart} refuses ${JSON.stringify(values)}`;
+    if (refusal === undefined) report.failed(point, 'it was rendered');
+    else if (says.test(refusal)) report.passed(point);
+    else report.failed(point, `it says: ${refusal}`);
+  }
+}
+
+/** What is written by a program is as that program writes it now. */
+function judgeSchemas(root: string, report: Report): void {
+  for (const [name, schema] of Object.entries(schemas(root))) {
+    const file = join(serviceChart(root, name), 'values.schema.json');
+    const committed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (isDeepStrictEqual(committed, JSON.parse(JSON.stringify(schema)))) report.passed(`schema of ${name}`);
+    else report.failed(`schema of ${name}`, 'is old: run node tools/infra/dist/services/write-schemas.js');
+  }
+}
+
+async function run({ root, report, progress }: CheckContext): Promise<void> {
+  const helm = Helm.find();
+  judgeSchemas(root, report);
+  const tables = [
+    ...SERVICE_NAMES.flatMap((name) => tablesOf(root, name)),
+    {
+      ...{ name: 'rotation', options: production(root, 'orchestrator-dynamic', ROTATION), rules: ROTATION_RULES },
+    },
+    { name: 'umbrella', options: umbrella(root, 'prod'), rules: UMBRELLA_RULES },
+  ];
+  for (const { name, options, rules } of tables) {
+    progress(`${name}: ${rules.length} rules`);
+    judgeRules(rules, await helm.render(options), report);
+  }
+  const linted = [
+    ...SERVICE_NAMES.flatMap((name) => [production(root, name), development(root, name)]),
+    ...[umbrella(root, 'prod'), umbrella(root, 'dev')],
+  ];
+  for (const options of linted) {
+    const complaint = await helm.lint(options);
+    const point = `lint ${options.release} with ${options.valueFiles?.join(', ')}`;
+    if (complaint === undefined) report.passed(point);
+    else report.failed(point, complaint);
+  }
+  await judgeRefusals(helm, root, report);
+}
+
+export const serviceChartsCheck: Check = {
+  name: 'service-charts',
+  what: 'the charts of the services and the umbrella: rules on what they render, each mutated; values they refuse',
+  run,
+};

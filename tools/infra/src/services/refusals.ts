@@ -1,0 +1,109 @@
+import type { ServiceName, Values } from './service-charts.ts';
+
+/** Values over those of the production profile that a chart must refuse. */
+export interface Refusal {
+  readonly chart: ServiceName;
+  readonly values: Values;
+  readonly namespace?: string;
+  /** The value's name and what to do, in what the chart says. */
+  readonly says: RegExp;
+}
+
+const orchestrator = (values: Values, says: RegExp): Refusal => ({ chart: 'orchestrator-dynamic', values, says });
+const worker = (values: Values, says: RegExp): Refusal => ({ chart: 'worker-agents', values, says });
+const registry = (values: Values, says: RegExp): Refusal => ({ chart: 'service-registry', values, says });
+
+export const REFUSALS: readonly Refusal[] = [
+  {
+    chart: 'orchestrator-dynamic',
+    values: {},
+    namespace: 'default',
+    says: /namespace is default: the identity spiffe:\/\/neural-hive\.local\/ns\/neural-hive-orchestration\/sa\/orchestrator-dynamic has another in it; install with --namespace neural-hive-orchestration/,
+  },
+  orchestrator(
+    { spire: { socket: 'hostPath' } },
+    /spire\.socket is hostPath with podSecurity=restricted: .*set spire\.socket=csi/,
+  ),
+  orchestrator(
+    { spire: { trustDomain: 'example.org' } },
+    /spire\.trustDomain is example\.org: name the one of your SPIRE/,
+  ),
+  orchestrator({ spire: { trustDomain: 'Neural_Hive' } }, /\/spire\/trustDomain/),
+  orchestrator({ settings: { ENVIRONMENT: 'development' } }, /settings\.ENVIRONMENT is development with profile=prod/),
+  orchestrator({ settings: { POSTGRES_HOST: '' } }, /settings\.POSTGRES_HOST is empty: the process does not start/),
+  orchestrator(
+    { settings: { POSTGRES_SSL_MODE: 'disable' } },
+    /settings\.POSTGRES_SSL_MODE is disable: .*set verify-full/,
+  ),
+  orchestrator({ settings: { HTTP_PORT: 'https' } }, /\/settings\/HTTP_PORT/),
+  orchestrator({ settings: { HTTP_PORT: 8000 } }, /\/settings\/HTTP_PORT/),
+  orchestrator({ settings: { KAFKA_BROKER: 'x' } }, /\/settings.*KAFKA_BROKER.* not allowed/),
+  orchestrator({ vault: { address: 'http://vault:8200' } }, /\/vault\/address/),
+  orchestrator({ vault: { mode: 'sidecar' } }, /\/vault\/mode/),
+  orchestrator({ vault: { tokenSeconds: 60 } }, /\/vault\/tokenSeconds/),
+  orchestrator(
+    { vault: { mode: 'agent', authMethod: 'jwt' } },
+    /vault\.authMethod is jwt with vault\.mode=agent: .*set vault\.authMethod=kubernetes/,
+  ),
+  orchestrator(
+    { vault: { ca: { name: '' } } },
+    /vault\.ca\.name is empty with vault\.address=https:\/\/vault\.vault\.svc\.cluster\.local:8200/,
+  ),
+  orchestrator({ autoscaling: { minReplicas: 9 } }, /autoscaling\.minReplicas is 9 and autoscaling\.maxReplicas 6/),
+  orchestrator({ autoscaling: { minReplicas: 1 } }, /autoscaling\.minReplicas is 1: production needs 2/),
+  orchestrator({ autoscaling: { enabled: false }, replicas: 1 }, /replicas is 1: production needs 2/),
+  orchestrator({ terminationGracePeriodSeconds: 10 }, /terminationGracePeriodSeconds is 10: .* need 15/),
+  orchestrator(
+    { networkPolicy: { egress: [] } },
+    /networkPolicy\.egress has nothing with port 5432: say where settings\.POSTGRES_HOST is/,
+  ),
+  orchestrator(
+    { networkPolicy: { clients: [{ name: 'nobody' }] } },
+    /networkPolicy\.clients\[0\] has neither namespace nor cidrs: say where nobody is/,
+  ),
+  orchestrator({ rotation: { enabled: true } }, /rotation\.users is empty with rotation\.enabled=true/),
+  orchestrator(
+    {
+      rotation: {
+        enabled: true,
+        users: { k: { kind: 'kafka', path: 'a', adminPath: 'b', deadlineSeconds: 3600, port: 1, namespace: 'kafka' } },
+      },
+    },
+    /rotation\.users\.k\.brokers is empty: name a broker/,
+  ),
+  orchestrator(
+    {
+      rotation: {
+        enabled: true,
+        users: {
+          k: { kind: 'mongodb', path: 'a', adminPath: 'b', deadlineSeconds: 3600, port: 1, namespace: 'mongodb' },
+        },
+      },
+    },
+    /rotation\.users\.k\.deadlineSeconds is 3600 and rotation\.activeDeadlineSeconds 1800/,
+  ),
+  worker(
+    { persistence: { enabled: false } },
+    /persistence gives each of up to 10 workers a folder of its own: .*set persistence\.enabled=true with accessMode=ReadWriteMany/,
+  ),
+  worker(
+    { settings: { SUPPORTED_TASK_TYPES: 'BUILD,DEPLOY' } },
+    /settings\.SUPPORTED_TASK_TYPES has DEPLOY for up to 10 workers: .*give DEPLOY to a release with one worker/,
+  ),
+  worker({ settings: { SUPPORTED_TASK_TYPES: 'build' } }, /\/settings\/SUPPORTED_TASK_TYPES/),
+  worker({ settings: { MAX_CONCURRENT_BY_TYPE: 'BUILD' } }, /\/settings\/MAX_CONCURRENT_BY_TYPE/),
+  worker(
+    { resources: { requests: { cpu: null } } },
+    /resources\.requests\.cpu is empty with autoscaling\.enabled=true/,
+  ),
+  registry({ replicas: 2 }, /replicas is 2: agents are in the memory of one process; set it to 1/),
+  registry(
+    { autoscaling: { enabled: true, maxReplicas: 3 } },
+    /autoscaling\.maxReplicas is 3: agents are in the memory of one/,
+  ),
+  registry(
+    { settings: { REGISTRY_JOURNAL_FILE: '' } },
+    /settings\.REGISTRY_JOURNAL_FILE is empty: agents would be forgotten/,
+  ),
+  registry({ persistence: { enabled: false } }, /persistence\.enabled is false: the journal would go with its pod/),
+];

@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { WORKLOAD_NAMES, WORKLOADS } from '@neural-hive/contracts';
+import type { RenderOptions } from '../helm.ts';
+
+export type ServiceName = (typeof WORKLOAD_NAMES)[number];
+
+export const SERVICE_NAMES: readonly ServiceName[] = WORKLOAD_NAMES;
+
+export function serviceChart(root: string, name: string): string {
+  return join(root, 'helm-charts', name);
+}
+
+/** What only an installation knows. */
+const PLACE: Readonly<Record<ServiceName, Readonly<Record<string, unknown>>>> = {
+  'orchestrator-dynamic': {
+    settings: { POSTGRES_HOST: 'db.example.com' },
+    networkPolicy: {
+      clients: [{ name: 'ingress', namespace: 'ingress-nginx' }],
+      egress: [{ name: 'postgres', port: 5432, cidrs: ['10.1.0.0/16'] }],
+    },
+  },
+  'worker-agents': {
+    settings: { POSTGRES_HOST: 'db.example.com' },
+    networkPolicy: { egress: [{ name: 'postgres', port: 5432, cidrs: ['10.1.0.0/16'] }] },
+  },
+  'service-registry': {},
+};
+
+export type Values = Readonly<Record<string, unknown>>;
+
+/** The values laid over one another, objects field by field. */
+export function overlaid(base: Values, over: Values): Values {
+  const fields = Object.entries(over).map(([name, value]) => {
+    const under = base[name];
+    return [name, isObject(under) && isObject(value) ? overlaid(under, value) : value];
+  });
+  return { ...base, ...Object.fromEntries(fields) };
+}
+
+function isObject(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The chart of a service as its production profile installs it, with what an installation adds. */
+export function production(root: string, name: ServiceName, values: Values = {}): RenderOptions {
+  const chart = serviceChart(root, name);
+  return {
+    ...{ chart, release: name, namespace: WORKLOADS[name].namespace },
+    valueFiles: [join(chart, 'values-prod.yaml')],
+    values: overlaid(PLACE[name], values),
+  };
+}
+
+/** As its development profile does, which is complete by itself. */
+export function development(root: string, name: ServiceName, values: Values = {}): RenderOptions {
+  const chart = serviceChart(root, name);
+  return {
+    ...{ chart, release: name, namespace: WORKLOADS[name].namespace },
+    ...{ valueFiles: [join(chart, 'values-dev.yaml')], values },
+  };
+}
+
+/** A rotation of the orchestrator's Kafka user. */
+export const ROTATION: Values = {
+  rotation: {
+    enabled: true,
+    users: {
+      'orchestrator-kafka': {
+        ...{ kind: 'kafka', path: 'orchestrator/kafka', adminPath: 'admin/kafka', brokers: ['kafka:9093'] },
+        ...{ deadlineSeconds: 300, port: 9093, namespace: 'kafka' },
+      },
+    },
+  },
+};
+
+/** All services in one release. */
+export function umbrella(root: string, profile: 'prod' | 'dev', values: Values = {}): RenderOptions {
+  const chart = serviceChart(root, 'neural-hive');
+  return {
+    ...{ chart, release: 'neural-hive', namespace: 'neural-hive' },
+    valueFiles: [join(chart, `values-${profile}.yaml`)],
+    values: profile === 'dev' ? values : overlaid(PLACE, values),
+  };
+}
