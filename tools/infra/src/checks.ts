@@ -3,6 +3,7 @@ import { schemaCheck } from './schemas/schema-check.ts';
 import { serviceChartsCheck } from './services/chart-check.ts';
 import { serviceNetworkCheck } from './services/network-check.ts';
 import { spireChartCheck } from './spire/chart-check.ts';
+import { spireNetworkCheck } from './spire/network-check.ts';
 import { spireAttestationCheck } from './spire/real/attestation-check.ts';
 import { spireServersCheck } from './spire/real/servers-check.ts';
 import { iamCheck } from './terraform/iam-check.ts';
@@ -16,6 +17,7 @@ export const CHECKS: readonly Check[] = [
   vaultChartCheck,
   vaultNetworkCheck,
   spireChartCheck,
+  spireNetworkCheck,
   spireServersCheck,
   spireAttestationCheck,
   serviceChartsCheck,

@@ -1,4 +1,5 @@
 import type { RenderOptions } from './helm.ts';
+import { spireRenderings } from './spire/renderings.ts';
 import { vaultRenderings } from './vault/renderings.ts';
 
 /** One chart with one set of values, for the checks that judge everything alike. */
@@ -11,5 +12,6 @@ export interface Rendering {
 export function renderings(root: string): readonly Rendering[] {
   return [
     ...vaultRenderings(root), //
+    ...spireRenderings(root),
   ];
 }
