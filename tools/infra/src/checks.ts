@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import { agreementCheck } from './services/agreement/agreement-check.ts';
 import { serviceChartsCheck } from './services/chart-check.ts';
 import { serviceNetworkCheck } from './services/network-check.ts';
 import { SPIRE_CHART } from './spire/chart-check.ts';
@@ -14,6 +15,7 @@ export const CHECKS: readonly Check[] = [
   SPIRE_CHART,
   serviceChartsCheck,
   serviceNetworkCheck,
+  agreementCheck,
   terraformCheck,
   iamCheck,
 ];
