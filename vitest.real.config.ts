@@ -15,5 +15,10 @@ const { projects: _, sequence: __, ...settings } = base.test ?? {};
 
 export default defineConfig({
   ...base,
-  test: { ...settings, include, exclude: ['**/node_modules/**', '**/dist/**', ...exclude] },
+  test: {
+    ...settings,
+    include,
+    exclude: ['**/node_modules/**', '**/dist/**', ...exclude],
+    setupFiles: ['tools/real-stack/src/test-file.ts'],
+  },
 });

@@ -1,5 +1,6 @@
 import { AUDIENCES, SPIFFE_ISSUER } from '@neural-hive/contracts';
 import { messageOf } from '@neural-hive/security/common';
+import { securityHealth } from '@neural-hive/security/credentials';
 import { callerOf, SpiffeAuthInterceptor } from '@neural-hive/security/grpc';
 import {
   type CheckResult,
@@ -13,7 +14,6 @@ import {
   x509Entry,
 } from '@neural-hive/service-runtime';
 import { startHealthLoop } from './adapters/health-loop.ts';
-import { MemoryStore } from './adapters/memory-store.ts';
 import { prometheusRegistryMetrics } from './adapters/prometheus-metrics.ts';
 import { METHOD_CALLERS, METHOD_EXCEPTIONS } from './api/auth-table.ts';
 import { listenGrpc } from './api/grpc-server.ts';
@@ -23,6 +23,7 @@ import { registryService } from './api/service.ts';
 import type { RegistryConfig } from './config.ts';
 import { Registry } from './domain/registry.ts';
 import { Watchers } from './domain/watchers.ts';
+import { openStore } from './open-store.ts';
 
 /** How late those who watch the health of the server are told. */
 const HEALTH_REFRESH_MS = 1_000;
@@ -36,24 +37,40 @@ export function openRegistryService(config: RegistryConfig, context: ServiceCont
     const identity = resources.use(
       await openIdentity({ endpoint: config.spiffeEndpoint, metrics: context.metrics.spiffe, signal }),
     );
-    const store = resources.use(await MemoryStore.open({ journalPath: config.journalPath }));
-    if (config.journalPath === undefined) log.warn('no journal: agents are forgotten when the registry stops');
-    if (store.tornBytes > 0) log.warn({ bytes: store.tornBytes }, 'dropped the torn end of the journal');
-
+    const {
+      store,
+      clock,
+      credentials,
+      health: storeHealth,
+    } = await openStore({
+      config: config.store,
+      context,
+      resources,
+      jwt: identity.jwt,
+    });
     const watchers = new Watchers({ store, maxPerIdentity: config.maxWatchesPerIdentity });
     const timing = { heartbeatTimeoutMs: config.heartbeatTimeoutMs };
     const { maxAgents, maxAgentsPerIdentity } = config;
-    const registry = new Registry({ store, timing, maxAgents, maxAgentsPerIdentity, metrics });
-    resources.use(startHealthLoop({ store, timing, metrics, intervalMs: config.healthCheckIntervalMs, log }));
+    const shared = { store, timing, metrics, ...(clock !== undefined && { clock }) };
+    const registry = new Registry({ ...shared, maxAgents, maxAgentsPerIdentity });
+    resources.use(startHealthLoop({ ...shared, intervalMs: config.healthCheckIntervalMs, log }));
 
+    const identities = { x509: identity.x509, jwt: identity.jwt };
+    const isIdentified = (): boolean =>
+      Object.values(identities).every((source) => source.health().state !== 'unhealthy');
     const check = (): CheckResult => {
-      const svid = identity.x509.health();
       const fault = store.fault;
       return {
-        ok: svid.state !== 'unhealthy' && fault === undefined,
-        identity: svid.state,
+        ok: isIdentified() && fault === undefined,
+        identity: identity.x509.health().state,
         ...(fault !== undefined && { store: messageOf(fault) }),
       };
+    };
+    /** What has to be asked over the network is for those who can wait. */
+    const ready = async (): Promise<CheckResult> => {
+      const now = check();
+      const { state, reasons } = await securityHealth({ ...storeHealth, identities });
+      return { ...now, ok: now.ok && state !== 'unhealthy', security: state, reasons };
     };
 
     const stopping = new AbortController();
@@ -94,15 +111,16 @@ export function openRegistryService(config: RegistryConfig, context: ServiceCont
     const management = resources.use(
       await managementServer({ ...config.management, identity: identity.x509, board, health: check, logger: log }),
     );
-    resources
-      .use(board)
-      .register(x509Entry(identity.x509, { operate: (operation) => management.handshake(operation) }));
+    resources.use(board);
+    for (const entry of credentials) board.register(entry);
+    board.register(x509Entry(identity.x509, { operate: (operation) => management.handshake(operation) }));
 
     const observability = resources.use(
       await observabilityServer({
         ...config.metrics,
-        health: check,
-        ready: check,
+        // A new process would find the same store.
+        health: () => ({ ...check(), ok: isIdentified() }),
+        ready,
         registry: context.metrics.registry,
       }),
     );

@@ -1,11 +1,8 @@
 import { join } from 'node:path';
-import { type ClientReadableStream, credentials, Metadata, status } from '@grpc/grpc-js';
+import { credentials, Metadata, status } from '@grpc/grpc-js';
 import { AUDIENCES, SPIFFE_IDS, SPIFFE_ISSUER, TRUST_DOMAIN } from '@neural-hive/contracts';
 import {
-  type AgentChangeEvent,
-  AgentType,
   AgentChangeEvent_EventType as EventType,
-  RegisterRequest,
   ServiceRegistryClient,
   ServiceRegistryService,
 } from '@neural-hive/contracts/proto/service-registry';
@@ -13,27 +10,16 @@ import { spiffeAgent } from '@neural-hive/security/http';
 import { matchId } from '@neural-hive/security/spiffe';
 import { CertificateAuthority, FixedIdentity } from '@neural-hive/security/testing';
 import { connectTls } from '@neural-hive/security/tls';
-import { createLogger, createServiceMetrics, type OpenService } from '@neural-hive/service-runtime';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HEALTH_SERVICE } from './api/health-message.ts';
-import { openRegistryService } from './composition.ts';
-import { registryConfig } from './config.ts';
 import { codeOf, unaryCall } from './testing/grpc-call.ts';
+import { events, type RunningRegistry, registration, startRegistry } from './testing/running-registry.ts';
 import { bearer, TestPlatform } from './testing/test-platform.ts';
 
 const { register, heartbeat, deregister, discoverAgents, getAgent, listAgents, notifyAgent } = ServiceRegistryService;
 
 let platform: TestPlatform;
-let running: Running[];
-
-interface Running {
-  readonly service: OpenService;
-  readonly port: number;
-  readonly logged: string[];
-  metrics(): Promise<string>;
-  http(path: string): Promise<{ status: number; body: string }>;
-  readonly managementPort: number;
-}
+let running: RunningRegistry[];
 
 beforeEach(async () => {
   platform = await TestPlatform.open();
@@ -44,50 +30,14 @@ afterEach(async () => {
   await platform.close();
 });
 
-async function start(env: Record<string, string> = {}): Promise<Running> {
-  const logged: string[] = [];
-  const metrics = createServiceMetrics();
-  const service = await openRegistryService(
-    registryConfig({
-      ENVIRONMENT: 'development',
-      GRPC_PORT: '0',
-      METRICS_PORT: '0',
-      SPIFFE_ENDPOINT_SOCKET: await platform.endpointOf(SPIFFE_IDS.registry),
-      ...env,
-    }),
-    {
-      log: createLogger({ name: 'registry', level: 'trace', stream: { write: (line) => void logged.push(line) } }),
-      metrics,
-      signal: new AbortController().signal,
-    },
-  );
-  const { grpcPort, metricsPort, managementPort } = service.ready as Record<string, number>;
-  const started: Running = {
-    service,
-    port: grpcPort ?? 0,
-    managementPort: managementPort ?? 0,
-    logged,
-    metrics: () => metrics.registry.metrics(),
-    async http(path) {
-      const response = await fetch(`http://127.0.0.1:${metricsPort}${path}`);
-      return { status: response.status, body: await response.text() };
-    },
-  };
+async function start(env: Record<string, string> = {}): Promise<RunningRegistry> {
+  const started = await startRegistry(platform, env);
   running.push(started);
   return started;
 }
 
-const registration = (overrides: Partial<RegisterRequest> = {}) => ({
-  ...RegisterRequest.create({ agentType: AgentType.WORKER, capabilities: ['build', 'test'], instanceId: 'worker-1' }),
-  ...overrides,
-});
 const discovery = { capabilities: ['build'], filters: {}, maxResults: 0 };
 const everyone = { agentType: 0, filters: {}, pageSize: 0, pageToken: '' } as const;
-
-function events(stream: ClientReadableStream<AgentChangeEvent>): () => Promise<AgentChangeEvent> {
-  const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<AgentChangeEvent>;
-  return async () => (await iterator.next()).value;
-}
 
 describe('the platform’s own calls', () => {
   test('a worker registers, the orchestrator finds and notifies it, the operator reads, each by its identity', async () => {

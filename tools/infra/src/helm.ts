@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { installTool } from '@neural-hive/real-stack';
 import { parseAllDocuments } from 'yaml';
+import { type Outcome, runCommand } from './command.ts';
 import { InfraError } from './infra-error.ts';
 import { type Manifest, Manifests } from './manifests.ts';
 
@@ -22,12 +23,6 @@ export interface RenderOptions {
 
 const KUBE_VERSION = '1.34.0';
 
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 const MISSING = `helm is missing: set HELM_BINARY to a helm 3 binary, put one on PATH, or build it with
   go install helm.sh/helm/v3/cmd/helm@v3.22.0`;
 
@@ -41,11 +36,15 @@ export class Helm {
 
   /** `HELM_BINARY`, else the one on PATH. @throws InfraError `tool_missing` that says how to get one */
   static find(env: NodeJS.ProcessEnv = process.env): Helm {
-    const named = env.HELM_BINARY;
-    const places = (env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'helm'));
-    const program = named !== undefined && named !== '' ? named : places.find((place) => existsSync(place));
+    const program = programIn(env);
     if (program === undefined || !existsSync(program)) throw new InfraError('tool_missing', MISSING);
     return new Helm(program);
+  }
+
+  /** As `find`; where no helm is named or on PATH, the pinned one is built, once, and kept for the user. */
+  static async open(env: NodeJS.ProcessEnv = process.env): Promise<Helm> {
+    const program = programIn(env);
+    return program === undefined ? new Helm(await installTool('helm')) : Helm.find(env);
   }
 
   /** What the chart makes of the values, without asking a cluster. @throws InfraError `render_failed` */
@@ -71,22 +70,7 @@ export class Helm {
 
   /** Any command of helm. The values come to `-f -` by standard input. */
   run(args: readonly string[], values?: Readonly<Record<string, unknown>>): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(this.program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-      const parts = { stdout: '', stderr: '' };
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        parts.stdout += text;
-      });
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        parts.stderr += text;
-      });
-      child.once('error', (cause) => {
-        reject(new InfraError('tool_failed', `${this.program} does not run: ${cause.message}`, { cause }));
-      });
-      child.once('close', (code) => resolve({ code, ...parts }));
-      // It may end before it has read its values.
-      child.stdin.on('error', () => {}).end(values === undefined ? '' : JSON.stringify(values));
-    });
+    return runCommand(this.program, args, values === undefined ? {} : { input: JSON.stringify(values) });
   }
 
   #template(options: RenderOptions): Promise<Outcome> {
@@ -94,6 +78,13 @@ export class Helm {
     const args = ['template', release, chart, '--namespace', namespace, '--kube-version', kubeVersion];
     return this.run([...args, ...(hooks ? [] : ['--no-hooks']), ...valueArguments(options)], options.values);
   }
+}
+
+function programIn({ HELM_BINARY: named, PATH = '' }: NodeJS.ProcessEnv): string | undefined {
+  if (named !== undefined && named !== '') return named;
+  return PATH.split(delimiter)
+    .map((folder) => join(folder, 'helm'))
+    .find((place) => existsSync(place));
 }
 
 function valueArguments({ valueFiles = [], values }: RenderOptions): string[] {

@@ -1,7 +1,10 @@
 import { ETCD_VERSION, installEtcd } from './etcd/install.ts';
 import { FERRETDB_VERSION, installFerretDb } from './ferretdb/install.ts';
 import { installGoPeer } from './go-peer/install.ts';
+import { installHvac } from './hvac/install.ts';
+import { INFRASTRUCTURE_TOOLS, installTool, toolVariable, toolVersion } from './infra/tools.ts';
 import { installKafka, installPlatformaticKafka, KAFKA_VERSION } from './kafka/install.ts';
+import { installKubernetes, KUBERNETES_VERSION } from './kubernetes/install.ts';
 import { installMoto, MOTO_VERSION } from './moto/install.ts';
 import { installOpenBao, OPEN_BAO_VERSION, OPEN_BAO_WITH_AWSKMS } from './open-bao/install.ts';
 import { installRedis, REDIS_VERSION } from './redis/install.ts';
@@ -23,7 +26,11 @@ export const COMPONENTS: readonly Component[] = [
     name: 'openbao',
     aliases: ['vault'],
     version: OPEN_BAO_VERSION,
-    install: async (log) => ({ BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })) }),
+    // Its tests have clients of others talk to the dev authority as well.
+    install: async (log) => ({
+      BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })),
+      HVAC_PYTHON: process.env.HVAC_PYTHON ?? (await installHvac({ log })),
+    }),
   },
   {
     name: 'spire',
@@ -82,6 +89,34 @@ export const COMPONENTS: readonly Component[] = [
     name: 'etcd',
     version: ETCD_VERSION,
     install: async (log) => ({ ETCD_BINARY: process.env.ETCD_BINARY ?? (await installEtcd({ log })) }),
+  },
+  {
+    name: 'kubernetes',
+    aliases: ['kube'],
+    version: KUBERNETES_VERSION,
+    // The login of its service accounts is OpenBao's.
+    install: async (log) => ({
+      KUBERNETES_BINARIES: process.env.KUBERNETES_BINARIES ?? (await installKubernetes({ log })),
+      ETCD_BINARY: process.env.ETCD_BINARY ?? (await installEtcd({ log })),
+      KWOK_BINARY: await installTool('kwok', { log }),
+      BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })),
+    }),
+  },
+  {
+    name: 'opa',
+    version: toolVersion('opa'),
+    install: async (log) => ({ OPA_BINARY: await installTool('opa', { log }) }),
+  },
+  {
+    // Programs that check the charts and the Terraform modules.
+    name: 'infra',
+    aliases: INFRASTRUCTURE_TOOLS.filter((tool) => tool !== 'opa'),
+    version: INFRASTRUCTURE_TOOLS.map((tool) => `${tool} ${toolVersion(tool)}`).join(', '),
+    async install(log) {
+      const env: Record<string, string> = {};
+      for (const tool of INFRASTRUCTURE_TOOLS) env[toolVariable(tool)] = await installTool(tool, { log });
+      return env;
+    },
   },
 ];
 

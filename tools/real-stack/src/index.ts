@@ -1,3 +1,4 @@
+export { cacheFolder } from './cache-folder.ts';
 export { COMPONENTS, type Component } from './components.ts';
 export { ETCD_VERSION, installEtcd } from './etcd/install.ts';
 export { type EtcdServer, type StartEtcdOptions, startEtcd } from './etcd/start.ts';
@@ -12,6 +13,8 @@ export {
   startGoPeer,
 } from './go-peer/go-peer.ts';
 export { installGoPeer } from './go-peer/install.ts';
+export { HVAC_VERSION, installHvac } from './hvac/install.ts';
+export { GuardedProcess, type GuardedProcessOptions } from './guarded-process.ts';
 export { INFRASTRUCTURE_TOOLS, type InfrastructureTool, installTool, toolVersion } from './infra/tools.ts';
 export {
   installKafka,
@@ -21,6 +24,10 @@ export {
   PLATFORMATIC_KAFKA_VERSION,
 } from './kafka/install.ts';
 export { type KafkaServer, type StartKafkaOptions, startKafka } from './kafka/start.ts';
+export { filesHash, type Installation, installed } from './installation.ts';
+export type { CallOptions, KubernetesApi, ServiceAccountTokenRequest } from './kubernetes/api.ts';
+export { installKubernetes, KUBERNETES_VERSION } from './kubernetes/install.ts';
+export { KubernetesCluster, type StartKubernetesOptions, startKubernetes } from './kubernetes/start.ts';
 export { installMoto, MOTO_VERSION } from './moto/install.ts';
 export { type AwsCredentials, type MotoServer, type StartMotoOptions, startMoto } from './moto/start.ts';
 export { type InstallOptions, installOpenBao, OPEN_BAO_VERSION, OPEN_BAO_WITH_AWSKMS } from './open-bao/install.ts';
@@ -31,6 +38,7 @@ export {
   type StartUnsealingOptions,
   UnsealingOpenBao,
 } from './open-bao/unsealing.ts';
+export { type StartTlsPostgresOptions, startTlsPostgres, type TlsPostgres } from './postgres/start.ts';
 export { RealStackError, type RealStackErrorCode } from './real-stack-error.ts';
 export { type InstallRedisOptions, installRedis, REDIS_VERSION } from './redis/install.ts';
 export { type RedisServer, type StartRedisOptions, startRedis } from './redis/start.ts';

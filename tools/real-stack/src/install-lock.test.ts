@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { withInstallLock } from './install-lock.ts';
+import { takeLock, withInstallLock } from './install-lock.ts';
 
 let folder: string;
 let lock: string;
@@ -38,5 +38,18 @@ test('the lock of a process that is gone is taken over, and a failure frees it',
   await withInstallLock(lock, async () => {});
   writeFileSync(lock, '999999999');
   await expect(withInstallLock(lock, () => Promise.reject(new Error('no space')))).rejects.toThrow('no space');
+  expect(existsSync(lock)).toBe(false);
+});
+
+test('a lock names the process by its start as well: the number alone may be another one by now', async () => {
+  const free = takeLock(lock);
+  expect(takeLock(lock)).toBeUndefined();
+  free?.();
+  mkdirSync(dirname(lock), { recursive: true });
+  // This process lives, and it did not start with the machine.
+  writeFileSync(lock, `${process.pid} 1`);
+  const taken = takeLock(lock);
+  expect(taken).toBeDefined();
+  taken?.();
   expect(existsSync(lock)).toBe(false);
 });

@@ -9,7 +9,9 @@ export type RealStackErrorCode =
   | 'install_failed'
   | 'start_failed'
   | 'command_failed'
-  | 'unknown_component';
+  | 'unknown_component'
+  | 'already_running'
+  | 'not_running';
 
 /** A component cannot be installed, started or told to do something. The message is one line that says what to do. */
 export class RealStackError extends NeuralHiveError<RealStackErrorCode> {}

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COMPONENTS, type Component } from './components.ts';
 import { type ComponentTotals, countTests } from './totals.ts';
+import { readUses, type UsedProgram } from './used.ts';
 
 const SUFFIX = '.real.test.ts';
 
@@ -14,12 +15,20 @@ export function patternsOf(component: Component): { include: string; exclude: re
   return { include: `**/*${SUFFIX}`, exclude: COMPONENTS.slice(1).map(({ name }) => named(name)) };
 }
 
+export interface ComponentRun {
+  readonly totals: ComponentTotals;
+  /** Every program that its tests had run, its own and others. */
+  readonly used: readonly UsedProgram[];
+}
+
 /** Installs the component and runs its tests; their output goes to standard error. */
-export async function runComponent(component: Component, root: string): Promise<ComponentTotals> {
+export async function runComponent(component: Component, root: string): Promise<ComponentRun> {
   const { name, version } = component;
   const env = await component.install((line) => process.stderr.write(`${line}\n`));
   const folder = mkdtempSync(join(tmpdir(), 'real-'));
   const outputFile = join(folder, 'report.json');
+  const usedFile = join(folder, 'used');
+  writeFileSync(usedFile, '');
   const { include, exclude } = patternsOf(component);
   try {
     const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
@@ -27,12 +36,19 @@ export async function runComponent(component: Component, root: string): Promise<
     const child = spawn(process.execPath, [vitest, ...args, `--outputFile=${outputFile}`], {
       cwd: root,
       stdio: ['ignore', 2, 2],
-      env: { ...process.env, ...env, REAL_STACK_INCLUDE: include, REAL_STACK_EXCLUDE: exclude.join(',') },
+      env: {
+        ...process.env,
+        ...env,
+        REAL_STACK_INCLUDE: include,
+        REAL_STACK_EXCLUDE: exclude.join(','),
+        REAL_STACK_USED: usedFile,
+      },
     });
     const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
     const counted = countTests(readReport(outputFile));
     // An error outside of any test fails the run and is in no count.
-    return { name, version, ...counted, failed: counted.failed === 0 && code !== 0 ? 1 : counted.failed };
+    const failed = counted.failed === 0 && code !== 0 ? 1 : counted.failed;
+    return { totals: { name, version, ...counted, failed }, used: readUses(usedFile, root) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

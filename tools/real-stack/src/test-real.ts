@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '@neural-hive/security/common';
 import { COMPONENTS, isCalled } from './components.ts';
-import { runComponent } from './run-component.ts';
-import { addUp, type ComponentTotals, fallsShort } from './totals.ts';
+import { type ComponentRun, runComponent } from './run-component.ts';
+import { addUp, fallsShort, mergeUses, type RealReport } from './totals.ts';
 
 const USAGE = `usage: npm run test:real -- [--json] [component…]
 components: ${COMPONENTS.map(({ name, version }) => `${name} (${version})`).join(', ')}; default: all`;
@@ -23,12 +23,16 @@ async function main(args: string[]): Promise<number> {
   const chosen = COMPONENTS.filter(
     (component) => positionals.length === 0 || positionals.some((name) => isCalled(component, name)),
   );
-  const results: ComponentTotals[] = [];
-  for (const component of chosen) results.push(await runComponent(component, process.cwd()));
-  const totals = addUp(results);
-  if (values.json === true) process.stdout.write(`${JSON.stringify(totals)}\n`);
+  const runs: ComponentRun[] = [];
+  for (const component of chosen) runs.push(await runComponent(component, process.cwd()));
+  const totals = addUp(runs.map((run) => run.totals));
+  const report: RealReport = { ...totals, used: mergeUses(runs.map(({ used }) => used)) };
+  if (values.json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
   else {
-    for (const { name, version, passed, failed, skipped } of results) {
+    for (const { name, version, tests } of report.used) {
+      process.stdout.write(`${name} ${version} was used by ${tests.join(', ')}\n`);
+    }
+    for (const { name, version, passed, failed, skipped } of totals.components) {
       process.stdout.write(`${name} ${version}: ${passed} passed, ${failed} failed, ${skipped} skipped\n`);
     }
     process.stdout.write(`${totals.passed} passed, ${totals.failed + totals.skipped} failed\n`);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addUp, countTests, fallsShort } from './totals.ts';
+import { addUp, countTests, fallsShort, mergeUses } from './totals.ts';
 
 const nothing = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] };
 
@@ -29,4 +29,10 @@ test('a skipped test makes the run fall short', () => {
   const totals = addUp([{ name: 'a', version: '1', passed: 5, failed: 0, skipped: 1 }]);
   expect(totals).toMatchObject({ passed: 5, skipped: 1 });
   expect(fallsShort(totals)).toBe(true);
+});
+
+test('what several components used is one list, with every test once', () => {
+  const bao = (version: string, ...tests: string[]) => ({ name: 'openbao', version, tests });
+  const merged = mergeUses([[bao('2.7.2', 'b', 'a')], [bao('2.6.2', 'c'), bao('2.7.2', 'b', 'd')], []]);
+  expect(merged).toEqual([bao('2.6.2', 'c'), bao('2.7.2', 'a', 'b', 'd')]);
 });

@@ -1,3 +1,5 @@
+import type { UsedProgram } from './used.ts';
+
 /** The counts of one component's tests. */
 export interface ComponentTotals {
   readonly name: string;
@@ -12,6 +14,22 @@ export interface RealTotals {
   readonly failed: number;
   readonly skipped: number;
   readonly components: readonly ComponentTotals[];
+}
+
+export interface RealReport extends RealTotals {
+  /** Every program that was run, by version, with the tests that had it run. */
+  readonly used: readonly UsedProgram[];
+}
+
+/** Programs by name and version, from several runs. */
+export function mergeUses(runs: readonly (readonly UsedProgram[])[]): UsedProgram[] {
+  const merged = new Map<string, UsedProgram>();
+  for (const program of runs.flat()) {
+    const key = `${program.name} ${program.version}`;
+    const tests = [...new Set([...(merged.get(key)?.tests ?? []), ...program.tests])].sort();
+    merged.set(key, { ...program, tests });
+  }
+  return [...merged.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, program]) => program);
 }
 
 /** The part of Vitest's JSON report that is counted. */

@@ -55,11 +55,25 @@ const JOB_LOGINS: Readonly<Record<string, readonly string[]>> = {
   [ANNOUNCE_ROTATOR_ROLE]: [createLogin(ANNOUNCE_ADMIN), setting('role', ANNOUNCE_ADMIN)],
 };
 
+/**
+ * What the registry's scripts and connections say, and nothing else: categories such as `@write` hold commands like
+ * FLUSHALL that no key pattern confines.
+ */
+const REGISTRY_REDIS_COMMANDS: readonly string[] = [
+  ...['auth', 'hello', 'ping', 'quit', 'time', 'eval', 'evalsha'],
+  ...['hget', 'hmget', 'hgetall', 'hset', 'hdel', 'hlen', 'hincrby', 'del'],
+  ...['xadd', 'xread', 'xrange', 'subscribe', 'unsubscribe', 'pubsub|numsub'],
+];
+
+const REGISTRY_REDIS_RULES = ['~registry:*', '&registry:*', ...REGISTRY_REDIS_COMMANDS.map((name) => `+${name}`)];
+
 interface Product {
   readonly connection: string;
   readonly plugins: readonly string[];
-  readonly fields?: Readonly<Record<string, unknown>>;
-  readonly settings: SetupParameters['postgres'];
+  /** Undefined when the installation has no such server. */
+  readonly settings: { readonly username: string; readonly password?: string | undefined } | undefined;
+  /** Where the server is and how it is spoken to. */
+  readonly fields: Readonly<Record<string, unknown>>;
   /** Role name to creation statements. */
   readonly services?: Readonly<Record<string, readonly string[]>>;
   readonly jobs?: Readonly<Record<string, readonly string[]>>;
@@ -69,7 +83,7 @@ interface Product {
 }
 
 function entriesOf(product: Product, { lifetimes }: SetupParameters): Entry[] {
-  const { connection, settings, services = {}, jobs = {}, revocation = [], statics = {} } = product;
+  const { connection, settings, fields, services = {}, jobs = {}, revocation = [], statics = {} } = product;
   if (settings === undefined) return [];
   const name = `database connection ${connection}`;
   const role = (roleName: string, creation: readonly string[], ttl: number, maxTtl: number): Entry => ({
@@ -91,10 +105,9 @@ function entriesOf(product: Product, { lifetimes }: SetupParameters): Entry[] {
       path: `config/${connection}`,
       plugins: product.plugins,
       fields: {
-        connection_url: settings.url,
         username: settings.username,
         allowed_roles: [...Object.keys(services), ...Object.keys(jobs), ...Object.keys(statics)],
-        ...product.fields,
+        ...fields,
       },
       ...(settings.password === undefined ? {} : { secretFields: { password: settings.password } }),
     },
@@ -117,9 +130,12 @@ export function databaseEngine(parameters: SetupParameters): Mount {
     {
       connection: POSTGRES_CONNECTION,
       plugins: ['postgresql-database-plugin'],
-      // The servers send the verifier, so no statement that reaches PostgreSQL holds a password.
-      fields: { password_authentication: 'scram-sha-256' },
       settings: parameters.postgres,
+      fields: {
+        connection_url: parameters.postgres?.url,
+        // The servers send the verifier, so no statement that reaches PostgreSQL holds a password.
+        password_authentication: 'scram-sha-256',
+      },
       services: SERVICE_LOGINS,
       jobs: JOB_LOGINS,
       revocation: REVOCATION_STATEMENTS,
@@ -128,6 +144,7 @@ export function databaseEngine(parameters: SetupParameters): Mount {
       connection: 'mongodb',
       plugins: ['mongodb-database-plugin'],
       settings: parameters.mongodb,
+      fields: { connection_url: parameters.mongodb?.url },
       services: {
         [DATABASE_ROLES.orchestratorMongodb]: [
           JSON.stringify({ db: 'admin', roles: [{ role: 'readWrite', db: 'neural_hive' }] }),
@@ -138,14 +155,18 @@ export function databaseEngine(parameters: SetupParameters): Mount {
       connection: 'redis',
       plugins: ['redis-database-plugin', 'valkey-database-plugin'],
       settings: parameters.redis,
-      services: {
-        [DATABASE_ROLES.registryRedis]: [JSON.stringify(['~registry:*', '+@read', '+@write', '+@connection'])],
+      fields: {
+        host: parameters.redis?.host,
+        port: parameters.redis?.port,
+        tls: true,
+        ...(parameters.redis?.ca !== undefined && { ca_cert: parameters.redis.ca }),
       },
+      services: { [DATABASE_ROLES.registryRedis]: [JSON.stringify(REGISTRY_REDIS_RULES)] },
     },
     {
       connection: TEMPORAL_CONNECTION,
       plugins: ['postgresql-database-plugin'],
-      fields: { password_authentication: 'scram-sha-256' },
+      fields: { connection_url: parameters.temporal?.url, password_authentication: 'scram-sha-256' },
       settings: parameters.temporal,
       statics: { [STATIC_DATABASE_ROLES.temporalServer]: TEMPORAL_LOGIN },
     },

@@ -51,6 +51,18 @@ const connection = z.strictObject({
   password: z.string().min(1).optional(),
 });
 
+/** Reached over TLS only. */
+const redis = z.strictObject({
+  host: z.string().min(1),
+  port: z.int().min(1).max(65_535),
+  /** The server's CA, PEM. Default: the system's. */
+  ca: z.string().optional(),
+  /** A user that may manage users. */
+  username: z.string().min(1),
+  /** Written when it is given; leave it out when the server has it already. */
+  password: z.string().min(1).optional(),
+});
+
 const ONE_KEY_SOURCE = 'give exactly one of jwksUrl, publicKeys and provider';
 
 const jwt = z
@@ -81,7 +93,7 @@ export const setupParameters = z.strictObject({
   spiffeBundle: z.string().optional(),
   postgres: connection.optional(),
   mongodb: connection.optional(),
-  redis: connection.optional(),
+  redis: redis.optional(),
   /** The PostgreSQL of Temporal. The login may set the password of `temporal_server`, which exists. */
   temporal: connection.optional(),
 });

@@ -2,6 +2,7 @@ import { type FileHandle, mkdtemp, open, readdir, readFile, rm, stat, truncate, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describeAgentStore } from '../testing/agent-store-contract.ts';
 import { command, openRegistry, telemetry, WORKER } from '../testing/registry-fixture.ts';
 import { Journal } from './journal.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -34,6 +35,25 @@ async function fillDiskDuringNextAppend(folder: string): Promise<void> {
   });
 }
 
+const opened: MemoryStore[] = [];
+
+for (const [name, path] of [
+  ['memory', () => undefined],
+  ['memory with a journal', () => journalPath],
+] as const) {
+  describeAgentStore({
+    name,
+    async open({ keptChanges }) {
+      const store = await MemoryStore.open({ journalPath: path(), keptChanges });
+      opened.push(store);
+      return [store, store];
+    },
+    async close() {
+      for (const store of opened.splice(0)) await store.close();
+    },
+  });
+}
+
 describe('the journal', () => {
   test('brings agents, telemetry, revisions and changes back', async () => {
     const { registry, store } = await openRegistry({ journalPath });
@@ -59,6 +79,14 @@ describe('the journal', () => {
     const again = await MemoryStore.open({ journalPath: copy });
     expect(await agentsOf(again)).toEqual('abcdefgh'.split(''));
     await Promise.all([again.close(), store.close()]);
+  });
+
+  test('revisions of an empty store begin with the time, so that none of an earlier one is taken for its own', async () => {
+    const first = await MemoryStore.open();
+    const { revision } = await first.snapshot();
+    expect(revision).toBeGreaterThan(1_700_000_000_000_000);
+    const later = await MemoryStore.open({ firstRevision: revision + 1_000_000 });
+    await expect(later.changesAfter(revision + 5)).rejects.toMatchObject({ code: 'revision_lost' });
   });
 
   test('is private to its user', async () => {

@@ -6,10 +6,6 @@ export class WatchedNames {
     return this.#counts.has(name);
   }
 
-  names(): Iterable<string> {
-    return this.#counts.keys();
-  }
-
   /** Returns the function that takes it out once; that one is true when nobody is left under the name. */
   add(name: string): () => boolean {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);

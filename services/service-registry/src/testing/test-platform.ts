@@ -1,3 +1,4 @@
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +60,14 @@ export class TestPlatform {
     );
     this.#closing.push(() => client.close());
     return client;
+  }
+
+  /** PEM of the keys that sign the JWT-SVIDs. */
+  get jwtKeys(): readonly string[] {
+    const { keys } = JSON.parse(Buffer.from(this.authority.jwks()).toString()) as { keys: JsonWebKey[] };
+    return keys.map((key) =>
+      createPublicKey({ key, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString(),
+    );
   }
 
   async close(): Promise<void> {

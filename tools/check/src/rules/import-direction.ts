@@ -11,9 +11,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   'services/worker-agents': ['contracts', 'security', 'service-runtime'],
   'services/service-registry': ['contracts', 'security', 'service-runtime'],
   'infrastructure/vault': ['contracts', 'security'],
+  'infrastructure/vault-cluster': ['contracts', 'security', 'vault-setup'],
   'tools/embedded-postgres': ['security/common'],
   'tools/real-stack': ['security', 'embedded-postgres'],
-  'tools/infra': ['contracts', 'security', 'vault-setup', 'real-stack'],
+  'tools/infra': ['contracts', 'security', 'vault-setup', 'vault-cluster', 'real-stack'],
   'tools/check': [],
   'apps/cli': 'anything',
 };

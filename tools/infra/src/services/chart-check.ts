@@ -68,7 +68,7 @@ function judgeSchemas(root: string, report: Report): void {
 }
 
 async function run({ root, report, progress }: CheckContext): Promise<void> {
-  const helm = Helm.find();
+  const helm = await Helm.open();
   judgeSchemas(root, report);
   const tables = [
     ...SERVICE_NAMES.flatMap((name) => tablesOf(root, name)),

@@ -57,7 +57,7 @@ const QUESTION: AccessQuestion = {
 };
 
 async function run({ root, report, progress }: CheckContext): Promise<void> {
-  const helm = Helm.find();
+  const helm = await Helm.open();
   const rendered = await Promise.all(
     SERVICE_NAMES.map((name) => helm.render(production(root, name, name === 'orchestrator-dynamic' ? ROTATION : {}))),
   );

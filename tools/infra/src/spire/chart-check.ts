@@ -50,7 +50,7 @@ async function judgeRefusals(helm: Helm, root: string, report: Report): Promise<
   }
 }
 
-export const SPIRE_CHART: Check = {
+export const spireChartCheck: Check = {
   name: 'spire-chart',
   what: 'the chart of SPIRE: its 42 points and their mutations, and the values that it refuses',
   run: async ({ root, report }) => {

@@ -4,6 +4,9 @@ import type { RenderOptions } from '../helm.ts';
 export const NAMESPACE = 'spire';
 export const AGENT_NAMESPACE = 'spire-system';
 
+/** A helm from `go install` takes itself for one of 1.20, for which the chart is not. */
+const KUBERNETES = '1.34.0';
+
 /** Ways to install the chart; together they render every branch of its templates. */
 export type Rendering = 'prod' | 'dev' | 'full' | 'hostNetwork' | 'disk';
 
@@ -68,7 +71,7 @@ export function rendering(root: string, name: Rendering, over?: Readonly<Record<
   const chart = join(root, 'helm-charts', 'spire');
   const file = join(chart, name === 'dev' ? 'values-dev.yaml' : 'values-prod.yaml');
   const values = merged(name === 'dev' ? {} : (OVER_PROD[name] ?? {}), over ?? {});
-  return { chart, release: 'spire', namespace: NAMESPACE, valueFiles: [file], values };
+  return { chart, release: 'spire', namespace: NAMESPACE, valueFiles: [file], values, kubeVersion: KUBERNETES };
 }
 
 type Values = Readonly<Record<string, unknown>>;

@@ -56,7 +56,7 @@ function tables(root: string): readonly Table[] {
 }
 
 async function run({ root, report, progress }: CheckContext): Promise<void> {
-  const helm = Helm.find();
+  const helm = await Helm.open();
   const chart = vaultChart(root);
   for (const [name, options] of [
     ['production', production(root)],

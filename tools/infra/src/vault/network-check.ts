@@ -18,7 +18,7 @@ export function accessTablePath(root: string, name: string): string {
 }
 
 async function run({ root, report, progress }: CheckContext): Promise<void> {
-  const helm = Helm.find();
+  const helm = await Helm.open();
   for (const { name, values } of TABLES) {
     const manifests = await helm.render(production(root, values));
     const table = parseAccessTable(readFileSync(accessTablePath(root, name), 'utf8'));

@@ -5,6 +5,7 @@ import { freePort } from '../free-port.ts';
 import { GuardedProcess } from '../guarded-process.ts';
 import { askJson } from '../https-json.ts';
 import { writeLoopbackCertificate } from '../loopback-certificate.ts';
+import { noteUse } from '../used.ts';
 import { installEtcd } from './install.ts';
 
 export interface StartEtcdOptions {
@@ -77,6 +78,7 @@ export async function startEtcd(options: StartEtcdOptions = {}): Promise<EtcdSer
   const isReady = async (): Promise<boolean> => (await ask('/health'))?.status === 200;
   await member.ready(isReady, { limitMs: READY_LIMIT_MS });
   const { etcdserver = '' } = ((await ask('/version'))?.json ?? {}) as { etcdserver?: string };
+  noteUse('etcd', etcdserver);
   const stop = (): Promise<void> => member.stop();
   const { certificateFile, keyFile } = client;
   const files = { ca, caFile, certificateFile, keyFile };

@@ -7,7 +7,8 @@ import { Secret } from '@neural-hive/security/common';
 import { CertificateAuthority } from '@neural-hive/security/testing';
 import { freePort } from '../free-port.ts';
 import { GuardedProcess } from '../guarded-process.ts';
-import { installFerretDb } from './install.ts';
+import { noteUse } from '../used.ts';
+import { FERRETDB_VERSION, installFerretDb } from './install.ts';
 
 export interface StartFerretDbOptions {
   /** The program. Default: FERRETDB_BINARY, else the installed one. */
@@ -70,6 +71,7 @@ export async function startFerretDb(options: StartFerretDbOptions = {}): Promise
   // It listens once its handler, and the first user with it, is set up.
   await server.ready(() => greets(port, ca), { limitMs: READY_LIMIT_MS });
   const { pid } = server;
+  noteUse('ferretdb', FERRETDB_VERSION);
   const uri = `mongodb://127.0.0.1:${port}/?tls=true&tlsCAFile=${encodeURIComponent(paths.ca)}&authSource=admin`;
   const stop = (): Promise<void> => server.stop();
   return { uri, caFile: paths.ca, username: USERNAME, password, folder, pid, stop, [Symbol.asyncDispose]: stop };

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { buildGo, type GoBuild, type GoBuildOptions } from '../go/build.ts';
+import { noteUse } from '../used.ts';
 
 interface ToolBuild {
   readonly version: string;
@@ -91,6 +92,7 @@ export function toolModule(tool: InfrastructureTool): string {
  */
 export async function installTool(tool: InfrastructureTool, options: GoBuildOptions = {}): Promise<string> {
   const { version, what, package: path, blocks, environment, variables }: ToolBuild = TOOLS[tool];
+  noteUse(tool, version);
   const named = process.env[environment];
   if (named !== undefined && named !== '') return named;
   const build: GoBuild = {

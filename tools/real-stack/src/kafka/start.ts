@@ -9,8 +9,9 @@ import { CertificateAuthority } from '@neural-hive/security/testing';
 import { freePort } from '../free-port.ts';
 import { GuardedProcess } from '../guarded-process.ts';
 import { RealStackError } from '../real-stack-error.ts';
+import { noteUse } from '../used.ts';
 import { formatArguments, type KafkaSettings, kafkaPaths, serverProperties } from './configuration.ts';
-import { installKafka } from './install.ts';
+import { installKafka, KAFKA_VERSION } from './install.ts';
 
 export interface StartKafkaOptions {
   /** After how long a connection must authenticate again, else the broker closes it. In milliseconds; default 15 000. */
@@ -98,6 +99,7 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
     );
   await server.ready(isReady, { limitMs: READY_LIMIT_MS });
   const { pid } = server;
+  noteUse('kafka', KAFKA_VERSION);
   const stop = (): Promise<void> => server.stop();
   return { broker, ca, superUser, pid, stop, [Symbol.asyncDispose]: stop };
 }

@@ -8,6 +8,7 @@ import { GuardedProcess } from '../guarded-process.ts';
 import { askJson } from '../https-json.ts';
 import { writeLoopbackCertificate } from '../loopback-certificate.ts';
 import { RealStackError } from '../real-stack-error.ts';
+import { noteUse } from '../used.ts';
 import { installMoto } from './install.ts';
 
 export interface StartMotoOptions {
@@ -69,6 +70,7 @@ export async function startMoto(options: StartMotoOptions = {}): Promise<MotoSer
   await server.ready(() => ask.answers(), { limitMs: READY_LIMIT_MS });
   try {
     const version = server.lines.map((line) => /^moto (\S+)$/.exec(line)?.[1]).find((found) => found !== undefined);
+    noteUse('moto', version ?? '');
     const kmsKeyId = await ask.createKey();
     const credentials = await ask.createUser(actions);
     await ask.requireSignatures();

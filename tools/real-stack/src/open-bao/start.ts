@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Secret } from '@neural-hive/security/common';
 import { freePort } from '../free-port.ts';
 import { GuardedProcess } from '../guarded-process.ts';
+import { noteUse } from '../used.ts';
 import { installOpenBao } from './install.ts';
 
 export interface StartOpenBaoOptions {
@@ -82,6 +83,7 @@ export async function startOpenBao(options: StartOpenBaoOptions = {}): Promise<O
   );
   const { pid } = server;
   const version = found?.version ?? '';
+  noteUse('openbao', version);
   const stop = (): Promise<void> => server.stop();
   return { address, caFile, rootToken, version, pid, stop, [Symbol.asyncDispose]: stop };
 }

@@ -8,6 +8,7 @@ import { askJson } from '../https-json.ts';
 import { writeLoopbackCertificate } from '../loopback-certificate.ts';
 import type { AwsCredentials, MotoServer } from '../moto/start.ts';
 import { RealStackError } from '../real-stack-error.ts';
+import { noteUse } from '../used.ts';
 import { installOpenBao, OPEN_BAO_WITH_AWSKMS } from './install.ts';
 
 export interface StartUnsealingOptions {
@@ -79,6 +80,7 @@ export class UnsealingOpenBao implements AsyncDisposable {
     const server = new UnsealingOpenBao({ ...options, binary }, [await freePort(), await freePort()]);
     try {
       await server.startAgain(options.kms.credentials);
+      noteUse('openbao', (await server.health())?.version ?? '');
       return server;
     } catch (error) {
       await server.stop();

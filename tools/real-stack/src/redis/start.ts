@@ -6,6 +6,7 @@ import { connect } from 'node:tls';
 import { Secret } from '@neural-hive/security/common';
 import { freePort } from '../free-port.ts';
 import { GuardedProcess } from '../guarded-process.ts';
+import { noteUse } from '../used.ts';
 import { writeRedisFiles } from './configuration.ts';
 import { installRedis, redisEnvironment } from './install.ts';
 
@@ -87,6 +88,7 @@ export async function startRedis(options: StartRedisOptions = {}): Promise<Redis
   };
   await server.ready(isReady, { limitMs: READY_LIMIT_MS });
   const { pid } = server;
+  noteUse('redis', version ?? '');
   const stop = (): Promise<void> => server.stop();
   return { host: HOST, port, caFile, admin, version: version ?? '', pid, stop, [Symbol.asyncDispose]: stop };
 }

@@ -6,6 +6,7 @@ import { assertSocketPath } from '@neural-hive/security/common';
 import { CertificateAuthority } from '@neural-hive/security/testing';
 import { freePort } from '../free-port.ts';
 import { GuardedProcess } from '../guarded-process.ts';
+import { noteUse } from '../used.ts';
 import {
   agentConfiguration,
   oidcConfiguration,
@@ -14,7 +15,7 @@ import {
   serverConfiguration,
   spirePaths,
 } from './configuration.ts';
-import { installSpire } from './install.ts';
+import { installSpire, SPIRE_VERSION } from './install.ts';
 import { runProgram, type SpireEntry, SpireServerCommands } from './server-commands.ts';
 
 export interface StartSpireOptions extends Partial<SpireSettings> {
@@ -77,6 +78,7 @@ export class SpireStack implements AsyncDisposable {
       const parts = await startParts({ options, binaries, folder, paths, processes });
       const stack = new SpireStack(parts);
       await stack.startAgent();
+      noteUse('spire', SPIRE_VERSION);
       return stack;
     } catch (error) {
       for (const process of processes.reverse()) await process.stop();

@@ -85,7 +85,7 @@ const OPTIONAL_OF: Readonly<Record<ServiceName, Values>> = {
 
 /** Everything that has to agree: the rendered charts of production, the contracts, Vault's setup, Terraform and the code. */
 export async function sources(root: string): Promise<Manifests> {
-  const helm = Helm.find();
+  const helm = await Helm.open();
   const charts = await Promise.all([
     ...SERVICE_NAMES.map((name) => helm.render(production(root, name, OPTIONAL_OF[name]))),
     helm.render(vaultProduction(root)),
@@ -103,7 +103,7 @@ export async function sources(root: string): Promise<Manifests> {
 
 /** The same, with the services in the mode in which an agent is injected. */
 export async function injectedSources(root: string): Promise<Manifests> {
-  const helm = Helm.find();
+  const helm = await Helm.open();
   const charts = await Promise.all(
     (['orchestrator-dynamic', 'worker-agents'] as const).map((name) =>
       helm.render(production(root, name, overlaid(OPTIONAL_OF[name], { vault: { mode: 'agent' } }))),

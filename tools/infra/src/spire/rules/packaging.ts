@@ -3,6 +3,7 @@ import { at, listAt } from '../../manifests.ts';
 import { changed, without, withoutManifest } from '../../mutation.ts';
 import type { Rule } from '../../rule.ts';
 import { configuration, reconfigured } from '../configuration.ts';
+import { ALERT_METRICS, metricsOf } from '../metrics.ts';
 import { AGENT_NAMESPACE, NAMESPACE } from '../renderings.ts';
 import { assertRestricted, POD, selects, workloads } from './pods.ts';
 
@@ -41,6 +42,28 @@ export const PACKAGING_RULES: readonly Rule[] = [
       changed('ServiceMonitor', 'spire-server', 'spec.endpoints.0.port', 'http'),
       without('Service', 'spire-server-internal', 'metadata.labels'),
       changed('PodMonitor', 'spire-agent', 'spec.selector.matchLabels', { app: 'agent' }),
+    ],
+  },
+  {
+    id: 'spire-13, alerts',
+    what: 'alerts look at metrics that SPIRE has, of the servers and agents of this release, and say what to do',
+    assert: (manifests) => {
+      const alerts = listAt(manifests.get('PrometheusRule', 'spire'), 'spec.groups.0.rules');
+      const used = new Set(alerts.flatMap((alert) => metricsOf(String(at(alert, 'expr')))));
+      deepEqual([...used].sort(), [...ALERT_METRICS].sort());
+      for (const alert of alerts) {
+        const name = String(at(alert, 'alert'));
+        match(String(at(alert, 'expr')), /namespace="spire(-system)?", (service|container)="spire-/, name);
+        ok(['warning', 'critical'].includes(String(at(alert, 'labels.severity'))), name);
+        for (const text of ['summary', 'description']) ok(at(alert, `annotations.${text}`), `${name}: ${text}`);
+      }
+    },
+    mutations: [
+      withoutManifest('PrometheusRule', 'spire'),
+      changed('PrometheusRule', 'spire', 'spec.groups.0.rules.0.expr', 'spire_server_svid_issued_total > 0'),
+      without('PrometheusRule', 'spire', 'spec.groups.0.rules.2'),
+      without('PrometheusRule', 'spire', 'spec.groups.0.rules.1.labels'),
+      without('PrometheusRule', 'spire', 'spec.groups.0.rules.1.annotations.description'),
     ],
   },
   {

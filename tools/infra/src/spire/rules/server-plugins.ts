@@ -177,11 +177,19 @@ export const PLUGIN_RULES: readonly Rule[] = [
       for (const name of ['spire-server', 'spire-agent', 'spire-oidc'] as const) ok(configuration(manifests, name));
       const validate = manifests.at('Job', 'spire-test', `${POD}.initContainers.name=configuration`);
       deepEqual(at(validate, 'command'), ['/opt/spire/bin/spire-server']);
-      deepEqual(at(validate, 'args'), ['validate', '-config', '/run/spire/config/server.conf']);
+      const [, ...options] = listAt(manifests.get(...SERVER), `${CONTAINER}.args`);
+      deepEqual(at(validate, 'args'), ['validate', ...options], 'it is not read as the server reads it');
+      equal(at(validate, 'env.name=POD_NAME.valueFrom.fieldRef.fieldPath'), 'metadata.name');
     },
     mutations: [
       changed('ConfigMap', 'spire-agent', ['data', 'agent.conf'], 'agent {\n}\n'),
       without('Job', 'spire-test', `${POD}.initContainers`),
+      changed('Job', 'spire-test', `${POD}.initContainers.0.args`, [
+        'validate',
+        '-config',
+        '/run/spire/config/server.conf',
+      ]),
+      without('Job', 'spire-test', `${POD}.initContainers.0.env`),
     ],
   },
 ];

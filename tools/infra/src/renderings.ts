@@ -1,0 +1,17 @@
+import type { RenderOptions } from './helm.ts';
+import { serviceRenderings } from './services/renderings.ts';
+import { vaultRenderings } from './vault/renderings.ts';
+
+/** One chart with one set of values, for the checks that judge everything alike. */
+export interface Rendering {
+  readonly name: string;
+  readonly options: RenderOptions;
+}
+
+/** Of every chart. One line a chart, so that branches merge. */
+export function renderings(root: string): readonly Rendering[] {
+  return [
+    ...vaultRenderings(root), //
+    ...serviceRenderings(root),
+  ];
+}
