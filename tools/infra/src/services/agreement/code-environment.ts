@@ -13,13 +13,25 @@ function shapeOf(...schemas: readonly { readonly shape: object }[]): string[] {
   return schemas.flatMap(({ shape }) => Object.keys(shape));
 }
 
-/** The names of all variables that the code of a service reads. */
-export function variablesOf(root: string, service: ServiceName): readonly string[] {
-  const config = readFileSync(join(root, 'services', service, 'src', 'config.ts'), 'utf8');
+/** The file in which each of the services, and the migration of their database, reads its environment. */
+const CONFIGURATIONS = {
+  'orchestrator-dynamic': 'orchestrator-dynamic/src/config.ts',
+  'worker-agents': 'worker-agents/src/config.ts',
+  'service-registry': 'service-registry/src/config.ts',
+  migration: 'orchestrator-dynamic/src/migration/migration-config.ts',
+} as const satisfies Readonly<Record<ServiceName | 'migration', string>>;
+
+export const PROGRAMS = Object.keys(CONFIGURATIONS) as readonly (keyof typeof CONFIGURATIONS)[];
+
+/** The names of all variables that the code reads. */
+export function variablesOf(root: string, program: keyof typeof CONFIGURATIONS): readonly string[] {
+  const config = readFileSync(join(root, 'services', CONFIGURATIONS[program]), 'utf8');
   const own = [...config.matchAll(FIELD)].map(([, name = '']) => name);
   const shared = config.includes('securitySettings(')
     ? shapeOf(VaultConfig.schema, SpiffeConfig.schema, SecurityConfig.schema)
-    : [];
+    : config.includes('VaultConfig.fromEnv(')
+      ? shapeOf(VaultConfig.schema)
+      : [];
   return [...new Set([...own, ...shared, ...OF_EVERY_SERVICE])].sort();
 }
 
@@ -29,6 +41,7 @@ export const NOT_IN_PODS: Readonly<Record<string, string>> = {
   SPIFFE_SOCKET_PATH: 'another name of SPIFFE_ENDPOINT_SOCKET',
   SPIFFE_JWT_AUDIENCE: 'another name of VAULT_JWT_AUDIENCE; the audience for the service is the platform’s',
   SPIFFE_ENVIRONMENT: 'ENVIRONMENT says it',
+  REGISTRY_JOURNAL_FILE: 'production keeps agents in Redis; with REGISTRY_STORE=memory it is given',
   ATTEMPT_LAUNCHER_SOCKET: 'the launcher runs as root, which Pod Security restricted forbids',
   // Switches that only mean something when they switch a check off.
   VAULT_ENABLED: 'is always on',

@@ -74,8 +74,6 @@ function workloadRules(name: ServiceName): readonly Rule[] {
         equal(at(kubernetes, 'audience'), audience);
         deepEqual(at(jwt, 'bound_audiences'), [audience]);
         const { VAULT_KUBERNETES_ROLE } = environmentOf(manifests.at('Deployment', name, CONTAINER));
-        // The registry asks nothing of Vault yet.
-        if (VAULT_KUBERNETES_ROLE === undefined) return;
         equal(VAULT_KUBERNETES_ROLE, name);
         const token = `${POD}.volumes.name=vault-token.projected.sources.0.serviceAccountToken.audience`;
         equal(manifests.at('Deployment', name, token), audience);

@@ -15,7 +15,7 @@ import { rendering } from '../../spire/renderings.ts';
 import { moduleOutline } from '../../terraform/module-docs.ts';
 import { production as vaultProduction } from '../../vault/installation.ts';
 import { overlaid, production, ROTATION, SERVICE_NAMES, type ServiceName, type Values } from '../service-charts.ts';
-import { variablesOf } from './code-environment.ts';
+import { PROGRAMS, variablesOf } from './code-environment.ts';
 
 /** What is no Kubernetes object stands among them under a kind of its own, so that one set of rules judges all. */
 const source = (kind: string, name: string, fields: Readonly<Record<string, unknown>>): Manifest => ({
@@ -80,7 +80,7 @@ const OPTIONAL_OF: Readonly<Record<ServiceName, Values>> = {
     programs: { configMap: 'programs' },
     settings: { CAPABILITIES: 'gpu', HEARTBEAT_INTERVAL_SECONDS: '10' },
   }),
-  'service-registry': OPTIONAL,
+  'service-registry': overlaid(OPTIONAL, { redis: { ca: { configMap: 'redis-ca' } } }),
 };
 
 /** Everything that has to agree: the rendered charts of production, the contracts, Vault's setup, Terraform and the code. */
@@ -96,7 +96,7 @@ export async function sources(root: string): Promise<Manifests> {
     contracts(),
     vaultSetup(),
     terraform(root),
-    ...SERVICE_NAMES.map((name) => source('Code', name, { reads: variablesOf(root, name) })),
+    ...PROGRAMS.map((name) => source('Code', name, { reads: variablesOf(root, name) })),
     ...TEXTS.map((file) => source('Text', file, { text: readFileSync(join(root, file), 'utf8') })),
   ]);
 }
@@ -105,7 +105,7 @@ export async function sources(root: string): Promise<Manifests> {
 export async function injectedSources(root: string): Promise<Manifests> {
   const helm = await Helm.open();
   const charts = await Promise.all(
-    (['orchestrator-dynamic', 'worker-agents'] as const).map((name) =>
+    SERVICE_NAMES.map((name) =>
       helm.render(production(root, name, overlaid(OPTIONAL_OF[name], { vault: { mode: 'agent' } }))),
     ),
   );
