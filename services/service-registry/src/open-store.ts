@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { DATABASE_ROLES } from '@neural-hive/contracts';
 import type { Clock } from '@neural-hive/security/common';
 import { databaseCredentials, RotatingCredential, type SecurityHealthParts } from '@neural-hive/security/credentials';
-import type { JwtSource } from '@neural-hive/security/spiffe';
 import { jwtAuth, kubernetesAuth, VaultClient } from '@neural-hive/security/vault';
 import {
   type BoardEntry,
   type ResourceStack,
   rotatingEntry,
   type ServiceContext,
+  type ServiceIdentity,
   vaultTokenEntry,
 } from '@neural-hive/service-runtime';
 import { MemoryStore } from './adapters/memory-store.ts';
@@ -29,7 +29,7 @@ interface Parts {
   readonly context: ServiceContext;
   readonly resources: ResourceStack;
   /** For the login to Vault. */
-  readonly jwt: JwtSource;
+  readonly jwt: ServiceIdentity['jwt'];
 }
 
 export function openStore(parts: Parts): Promise<OpenedStore> {

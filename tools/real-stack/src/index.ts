@@ -13,9 +13,10 @@ export {
   startGoPeer,
 } from './go-peer/go-peer.ts';
 export { installGoPeer } from './go-peer/install.ts';
-export { HVAC_VERSION, installHvac } from './hvac/install.ts';
 export { GuardedProcess, type GuardedProcessOptions } from './guarded-process.ts';
+export { HVAC_VERSION, installHvac } from './hvac/install.ts';
 export { INFRASTRUCTURE_TOOLS, type InfrastructureTool, installTool, toolVersion } from './infra/tools.ts';
+export { filesHash, type Installation, installed } from './installation.ts';
 export {
   installKafka,
   installPlatformaticKafka,
@@ -24,7 +25,6 @@ export {
   PLATFORMATIC_KAFKA_VERSION,
 } from './kafka/install.ts';
 export { type KafkaServer, type StartKafkaOptions, startKafka } from './kafka/start.ts';
-export { filesHash, type Installation, installed } from './installation.ts';
 export type { CallOptions, KubernetesApi, ServiceAccountTokenRequest } from './kubernetes/api.ts';
 export { installKubernetes, KUBERNETES_VERSION } from './kubernetes/install.ts';
 export { KubernetesCluster, type StartKubernetesOptions, startKubernetes } from './kubernetes/start.ts';
