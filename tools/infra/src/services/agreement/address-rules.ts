@@ -130,7 +130,7 @@ export const ADDRESS_RULES: readonly Rule[] = [
       const outputs = listAt(manifests.get('Terraform', 'terraform'), 'outputs');
       const taken = manifests
         .of('Text')
-        .flatMap(({ text }) => [...String(text).matchAll(/terraform(?:'s)? output (?:-raw )?(vault_\w+)/g)])
+        .flatMap(({ text }) => [...String(text).matchAll(/(?:terraform(?:'s)? output (?:-raw )?|\$\(tf )(vault_\w+)/g)])
         .map(([, name]) => name);
       ok(taken.length >= 5, `only ${taken.length} are taken`);
       for (const name of taken) ok(outputs.includes(name), `there is no output ${name}`);
