@@ -1,5 +1,6 @@
 import type { Check } from './check.ts';
 import { schemaCheck } from './schemas/schema-check.ts';
+import { agreementCheck } from './services/agreement/agreement-check.ts';
 import { serviceChartsCheck } from './services/chart-check.ts';
 import { serviceNetworkCheck } from './services/network-check.ts';
 import { spireChartCheck } from './spire/chart-check.ts';
@@ -22,6 +23,7 @@ export const CHECKS: readonly Check[] = [
   spireAttestationCheck,
   serviceChartsCheck,
   serviceNetworkCheck,
+  agreementCheck,
   terraformCheck,
   iamCheck,
 ];
