@@ -1,6 +1,6 @@
 import type { RenderOptions } from './helm.ts';
-import { spireRenderings } from './spire/renderings.ts';
 import { serviceRenderings } from './services/renderings.ts';
+import { spireRenderings } from './spire/renderings.ts';
 import { vaultRenderings } from './vault/renderings.ts';
 
 /** One chart with one set of values, for the checks that judge everything alike. */
