@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { AUDIENCES } from '@neural-hive/contracts';
 import { at, listAt } from '../../manifests.ts';
 import { jobOf } from '../rules/jobs.ts';
 import { settingsOf } from '../rules/storage.ts';
@@ -22,8 +23,6 @@ async function logInAs({ cluster, identities }: Trial, who: string, role: string
   const body = { role, jwt: await identities.token(who, [audience]) };
   return cluster.call(cluster.first, '/v1/auth/kubernetes/login', { method: 'POST', body });
 }
-
-const VAULT_AUDIENCE = 'vault.neural-hive.local';
 
 /** From empty volumes to a cluster that is set up. */
 export const FIRST_STEPS: readonly Step[] = [
@@ -54,7 +53,7 @@ export const FIRST_STEPS: readonly Step[] = [
       writeOperations(cluster, cluster.first, {
         settings: String(manifests.at('ConfigMap', 'vault-operations', ['data', 'settings.json'])),
         parameters: { kubernetes: await identities.reviewer() },
-        token: await identities.token('vault-bootstrap', [VAULT_AUDIENCE]),
+        token: await identities.token('vault-bootstrap', [AUDIENCES.vault]),
       });
       const { code, stdout, stderr } = await runJob(trial, 'init');
       equal(code, 0, `${stdout}${stderr}`);
@@ -77,7 +76,7 @@ export const FIRST_STEPS: readonly Step[] = [
       const { first } = cluster;
       const stored = await account.readSecret('neural-hive/vault/unseal-keys');
       const keys = listAt(stored, 'recovery_keys').map(String);
-      const login = await logInAs(trial, 'vault-bootstrap', 'vault-bootstrap', VAULT_AUDIENCE);
+      const login = await logInAs(trial, 'vault-bootstrap', 'vault-bootstrap', AUDIENCES.vault);
       const token = String(at(jsonOf(login), 'auth.client_token'));
       const make = (recoveryKeys: readonly string[], by: string): Promise<string> =>
         generateRootToken(cluster, first, { recoveryKeys, token: by });
@@ -138,7 +137,7 @@ export const FIRST_STEPS: readonly Step[] = [
   {
     what: 'a role takes its own service account with the audience of Vault, and no other',
     show: async (trial) => {
-      const status = async (who: string, role: string, audience = VAULT_AUDIENCE): Promise<number> =>
+      const status = async (who: string, role: string, audience = AUDIENCES.vault): Promise<number> =>
         (await logInAs(trial, who, role, audience)).status;
       equal(await status('vault-bootstrap', 'vault-bootstrap'), 200);
       equal(await status('vault-snapshot', 'vault-snapshot'), 200);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
+import { AUDIENCES } from '@neural-hive/contracts';
 import { processesNamed, verifySnapshot } from '@neural-hive/vault-cluster';
 import { at } from '../../manifests.ts';
 import { JOB_POD } from '../server-pod.ts';
@@ -108,7 +109,7 @@ export const LATER_STEPS: readonly Step[] = [
       const { root, manifests, cluster, account, identities, bucket } = trial;
       const { first } = cluster;
       const tokenFile = join(first.place.folder, 'operations', 'token');
-      writeFileSync(tokenFile, await identities.token('vault-snapshot', ['vault.neural-hive.local']));
+      writeFileSync(tokenFile, await identities.token('vault-snapshot', [AUDIENCES.vault]));
       const container = at(manifests.get('CronJob', 'vault-snapshot'), `${JOB_POD}.containers.0`);
       const run = { root, cluster, server: first, container, env: account.environment };
       const { code, stdout, stderr } = await runProgram(run);
@@ -125,7 +126,15 @@ export const LATER_STEPS: readonly Step[] = [
       const [key = ''] = await account.listObjects(bucket, 'snapshots/');
       const snapshot = await account.readObject(bucket, key);
       const folder = mkdtempSync(join(tmpdir(), 'vault-snapshot-'));
-      await using fresh = await VaultCluster.prepare({ manifests, program, kms, servers: 1, log: () => {} });
+      const { auditFolder } = trial.cluster.first.place;
+      await using fresh = await VaultCluster.prepare({
+        manifests,
+        program,
+        kms,
+        servers: 1,
+        auditFolder,
+        log: () => {},
+      });
       try {
         writeFileSync(join(folder, 'vault.snap'), snapshot);
         const { stateBytes, index } = await verifySnapshot(join(folder, 'vault.snap'));
@@ -178,7 +187,7 @@ export const LATER_STEPS: readonly Step[] = [
       ok(!text.includes('"kept"'), 'the secret is in it as it is');
       // The server writes on, to the new file.
       await readMarker(leader, rootToken);
-      const file = join(leader.place.folder, '..', 'audit', 'audit.log');
+      const file = join(leader.place.auditFolder, 'audit.log');
       ok(readFileSync(file, 'utf8').includes('secret/data/marker'), 'the server does not write to the new file');
       return `${lines.length} lines in ${keys[0]}`;
     },

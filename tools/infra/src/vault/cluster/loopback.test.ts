@@ -4,6 +4,7 @@ import { containerArguments, localised, type Place } from './loopback.ts';
 const place = (name: string, api: number): Place => ({
   name,
   folder: `/t/${name}`,
+  auditFolder: '/t/audit',
   api,
   cluster: api + 1,
   metrics: api + 2,

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { freePort } from '@neural-hive/real-stack';
 import { at, listAt } from '../../manifests.ts';
 
@@ -7,16 +7,22 @@ export interface Place {
   /** The pod's name: `vault-0`. */
   readonly name: string;
   readonly folder: string;
+  /** Where the audit log is belongs to the cluster's state, so the servers of one machine share it. */
+  readonly auditFolder: string;
   readonly api: number;
   readonly cluster: number;
   readonly metrics: number;
 }
 
-export async function findPlaces(names: readonly string[], folder: string): Promise<readonly Place[]> {
+export async function findPlaces(
+  names: readonly string[],
+  folder: string,
+  auditFolder: string,
+): Promise<readonly Place[]> {
   const places: Place[] = [];
   for (const name of names) {
     const [api, cluster, metrics] = [await freePort(), await freePort(), await freePort()];
-    places.push({ name, folder: join(folder, name), api, cluster, metrics });
+    places.push({ name, folder: join(folder, name), auditFolder, api, cluster, metrics });
   }
   return places;
 }
@@ -46,8 +52,7 @@ export function localised(text: string, own: Place, places: readonly Place[]): s
     ['[::]:8202', `127.0.0.1:${own.metrics}`],
     ['/vault/userconfig/vault-tls', join(own.folder, 'tls')],
     ['/vault/data', join(own.folder, 'data')],
-    // Where the audit log is belongs to the cluster's state, so the servers of one machine share the file.
-    ['/vault/audit', join(dirname(own.folder), 'audit')],
+    ['/vault/audit', own.auditFolder],
     ['/vault/config', join(own.folder, 'config')],
     ['/etc/vault-operations', join(own.folder, 'operations')],
     ['/etc/vault-parameters', join(own.folder, 'operations')],

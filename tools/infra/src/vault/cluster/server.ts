@@ -38,9 +38,8 @@ export class Server {
     this.#options = options;
     // The kernel keeps fifteen characters of a name.
     this.processName = `bao-${place.api}`;
-    for (const name of ['data', '../audit', 'config', 'tls', 'operations', 'scratch']) {
-      mkdirSync(join(place.folder, name), { recursive: true, mode: 0o700 });
-    }
+    const folders = ['data', 'config', 'tls', 'operations', 'scratch'].map((name) => join(place.folder, name));
+    for (const folder of [...folders, place.auditFolder]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     symlinkSync(program, join(place.folder, this.processName));
     const text = String(manifests.at('ConfigMap', 'vault-config', ['data', 'vault.hcl']));
     writeFileSync(join(place.folder, 'config', 'vault.hcl'), localised(text, place, places));

@@ -16,6 +16,8 @@ export interface VaultClusterOptions {
   readonly log: (line: string) => void;
   /** How many of the rendered servers there are. Default: as many as the StatefulSet has. */
   readonly servers?: number;
+  /** Default: one of this cluster's own. */
+  readonly auditFolder?: string;
 }
 
 const DAY_SECONDS = 86_400;
@@ -46,7 +48,8 @@ export class VaultCluster implements AsyncDisposable {
     const replicas = options.servers ?? Number(options.manifests.at('StatefulSet', 'vault', 'spec.replicas'));
     const folder = mkdtempSync(join(tmpdir(), 'vault-chart-'));
     const names = Array.from({ length: replicas }, (_, ordinal) => `vault-${ordinal}`);
-    return new VaultCluster(options, folder, await findPlaces(names, folder));
+    const { auditFolder = join(folder, 'audit') } = options;
+    return new VaultCluster(options, folder, await findPlaces(names, folder, auditFolder));
   }
 
   get first(): Server {
