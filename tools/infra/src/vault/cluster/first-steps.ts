@@ -137,7 +137,7 @@ export const FIRST_STEPS: readonly Step[] = [
   {
     what: 'a role takes its own service account with the audience of Vault, and no other',
     show: async (trial) => {
-      const status = async (who: string, role: string, audience = AUDIENCES.vault): Promise<number> =>
+      const status = async (who: string, role: string, audience: string = AUDIENCES.vault): Promise<number> =>
         (await logInAs(trial, who, role, audience)).status;
       equal(await status('vault-bootstrap', 'vault-bootstrap'), 200);
       equal(await status('vault-snapshot', 'vault-snapshot'), 200);
