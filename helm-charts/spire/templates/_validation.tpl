@@ -97,6 +97,9 @@
 {{- if and (eq $server.keyManager.type "awsKms") (not $policy.awsCidrs) -}}
 {{- $problems = append $problems "networkPolicy.awsCidrs is missing: set where KMS and STS are, for server.keyManager.type=awsKms" -}}
 {{- end -}}
+{{- if and $server.federation.federatesWith (not $policy.federationCidrs) -}}
+{{- $problems = append $problems "networkPolicy.federationCidrs is missing: set where the bundle endpoints of server.federation.federatesWith are, 0.0.0.0/0 when nobody can say" -}}
+{{- end -}}
 {{- if and $server.federation.bundleEndpoint.enabled (not $server.federation.bundleEndpoint.allowedCidrs) -}}
 {{- $problems = append $problems "server.federation.bundleEndpoint.allowedCidrs is missing: set who may read the bundle" -}}
 {{- end -}}

@@ -4,6 +4,7 @@ import { agreementCheck } from './services/agreement/agreement-check.ts';
 import { serviceChartsCheck } from './services/chart-check.ts';
 import { serviceNetworkCheck } from './services/network-check.ts';
 import { spireChartCheck } from './spire/chart-check.ts';
+import { spireNetworkCheck } from './spire/network-check.ts';
 import { spireAttestationCheck } from './spire/real/attestation-check.ts';
 import { spireServersCheck } from './spire/real/servers-check.ts';
 import { iamCheck } from './terraform/iam-check.ts';
@@ -17,6 +18,7 @@ export const CHECKS: readonly Check[] = [
   vaultChartCheck,
   vaultNetworkCheck,
   spireChartCheck,
+  spireNetworkCheck,
   spireServersCheck,
   spireAttestationCheck,
   serviceChartsCheck,

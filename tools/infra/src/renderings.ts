@@ -1,5 +1,6 @@
 import type { RenderOptions } from './helm.ts';
 import { serviceRenderings } from './services/renderings.ts';
+import { spireRenderings } from './spire/renderings.ts';
 import { vaultRenderings } from './vault/renderings.ts';
 
 /** One chart with one set of values, for the checks that judge everything alike. */
@@ -12,6 +13,7 @@ export interface Rendering {
 export function renderings(root: string): readonly Rendering[] {
   return [
     ...vaultRenderings(root), //
+    ...spireRenderings(root),
     ...serviceRenderings(root),
   ];
 }

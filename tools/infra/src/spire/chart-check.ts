@@ -6,13 +6,16 @@ import { Helm } from '../helm.ts';
 import { judgeRules, type Rule } from '../rule.ts';
 import { REFUSALS } from './refusals.ts';
 import { type Rendering, rendering } from './renderings.ts';
-import { AGENT_RULES, HOST_NETWORK_RULES, OPTIONAL_AGENT_RULES } from './rules/agent.ts';
+import { AGENT_RULES } from './rules/agent.ts';
+import { AGENT_ATTESTATION_RULES } from './rules/agent-attestation.ts';
+import { HOST_NETWORK_RULES, OPTIONAL_AGENT_RULES } from './rules/agent-options.ts';
 import { ENTRY_RULES, OPTIONAL_ENTRY_RULES } from './rules/entries.ts';
-import { HOST_NETWORK_POLICY_RULES, NETWORK_RULES, OPTIONAL_NETWORK_RULES } from './rules/network.ts';
+import { HOST_NETWORK_POLICY_RULES, NETWORK_RULES } from './rules/network.ts';
 import { OIDC_RULES } from './rules/oidc.ts';
 import { DEV_RULES, PACKAGING_RULES } from './rules/packaging.ts';
 import { SERVER_RULES } from './rules/server.ts';
-import { DISK_RULES, OPTIONAL_SERVER_RULES, PLUGIN_RULES } from './rules/server-plugins.ts';
+import { DISK_RULES, OPTIONAL_SERVER_RULES } from './rules/server-options.ts';
+import { PLUGIN_RULES } from './rules/server-plugins.ts';
 
 /** The rules for each way to install the chart. */
 export const RULES: Readonly<Record<Rendering, readonly Rule[]>> = {
@@ -20,12 +23,13 @@ export const RULES: Readonly<Record<Rendering, readonly Rule[]>> = {
     ...SERVER_RULES,
     ...PLUGIN_RULES,
     ...AGENT_RULES,
+    ...AGENT_ATTESTATION_RULES,
     ...ENTRY_RULES,
     ...OIDC_RULES,
     ...NETWORK_RULES,
     ...PACKAGING_RULES,
   ],
-  full: [...OPTIONAL_SERVER_RULES, ...OPTIONAL_AGENT_RULES, ...OPTIONAL_ENTRY_RULES, ...OPTIONAL_NETWORK_RULES],
+  full: [...OPTIONAL_SERVER_RULES, ...OPTIONAL_AGENT_RULES, ...OPTIONAL_ENTRY_RULES],
   hostNetwork: [...HOST_NETWORK_RULES, ...HOST_NETWORK_POLICY_RULES],
   disk: DISK_RULES,
   dev: DEV_RULES,
@@ -54,7 +58,7 @@ export const spireChartCheck: Check = {
   name: 'spire-chart',
   what: 'the chart of SPIRE: its 42 points and their mutations, and the values that it refuses',
   run: async ({ root, report }) => {
-    const helm = Helm.find();
+    const helm = await Helm.open();
     for (const name of Object.keys(RULES) as Rendering[]) {
       const options = rendering(root, name);
       const complaint = await helm.lint(options);

@@ -166,6 +166,12 @@ export const REFUSALS: readonly Refusal[] = [
     says: ['networkPolicy.awsCidrs is missing'],
   },
   {
+    what: 'policies without the partners',
+    over: 'full',
+    values: { networkPolicy: { federationCidrs: [] } },
+    says: ['networkPolicy.federationCidrs is missing', 'set where the bundle endpoints'],
+  },
+  {
     what: 'keys of tokens in the clear',
     values: { oidc: { tls: { mode: 'none' } } },
     says: ['oidc.tls.mode=none', 'set certManager or secret'],

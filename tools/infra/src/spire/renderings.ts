@@ -1,11 +1,9 @@
 import { join } from 'node:path';
 import type { RenderOptions } from '../helm.ts';
+import { merged } from '../vault/installation.ts';
 
 export const NAMESPACE = 'spire';
 export const AGENT_NAMESPACE = 'spire-system';
-
-/** A helm from `go install` takes itself for one of 1.20, for which the chart is not. */
-const KUBERNETES = '1.34.0';
 
 /** Ways to install the chart; together they render every branch of its templates. */
 export type Rendering = 'prod' | 'dev' | 'full' | 'hostNetwork' | 'disk';
@@ -18,6 +16,7 @@ const FULL = {
     image: { digest: `sha256:${'a'.repeat(64)}` },
     adminIds: ['spiffe://neural-hive.local/operator'],
     experimental: { events_based_cache: true },
+    keyManager: { type: 'disk' },
     upstreamAuthority: {
       type: 'vault',
       vault: { address: 'https://vault.vault.svc.cluster.local:8200', caSecret: { name: 'vault-ca' } },
@@ -34,6 +33,7 @@ const FULL = {
     },
     podAnnotations: { note: 'server' },
   },
+  networkPolicy: { federationCidrs: ['198.51.100.0/24'] },
   database: { readOnlyHost: 'spire-replica.internal' },
   agent: {
     keyManager: 'disk',
@@ -71,20 +71,11 @@ export function rendering(root: string, name: Rendering, over?: Readonly<Record<
   const chart = join(root, 'helm-charts', 'spire');
   const file = join(chart, name === 'dev' ? 'values-dev.yaml' : 'values-prod.yaml');
   const values = merged(name === 'dev' ? {} : (OVER_PROD[name] ?? {}), over ?? {});
-  return { chart, release: 'spire', namespace: NAMESPACE, valueFiles: [file], values, kubeVersion: KUBERNETES };
+  return { chart, release: 'spire', namespace: NAMESPACE, valueFiles: [file], values };
 }
 
-type Values = Readonly<Record<string, unknown>>;
-
-function isValues(value: unknown): value is Values {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** As helm merges files of values: maps into each other, everything else replaced. */
-function merged(below: Values, above: Values): Values {
-  const entries = Object.entries(above).map(([key, value]): [string, unknown] => {
-    const under = below[key];
-    return [key, isValues(under) && isValues(value) ? merged(under, value) : value];
-  });
-  return { ...below, ...Object.fromEntries(entries) };
+/** The chart as every profile and every variant renders it, for the checks that judge all charts alike. */
+export function spireRenderings(root: string): readonly { readonly name: string; readonly options: RenderOptions }[] {
+  const names: readonly Rendering[] = ['prod', 'dev', 'full', 'hostNetwork', 'disk'];
+  return names.map((name) => ({ name: `spire, ${name}`, options: rendering(root, name) }));
 }

@@ -13,6 +13,8 @@ export interface AgentPlace {
   readonly bundle: string;
   /** The token of the pod's service account, for attestation. */
   readonly token: string;
+  /** The token of the same account for the API server, which the kubelet would be shown. */
+  readonly apiToken: string;
   /** The cluster's authority. */
   readonly clusterCaFile: string;
 }
@@ -29,9 +31,17 @@ function relocatedAgent(text: string, place: AgentPlace): object {
     .replaceAll('/var/lib/spire/agent', join(folder, 'data'))
     .replaceAll('/var/run/secrets/tokens', join(folder, 't'))
     .replaceAll('/var/run/secrets/kubernetes.io/serviceaccount/ca.crt', clusterCaFile);
-  const parsed = JSON.parse(moved) as { agent: object; health_checks: object };
+  const parsed = JSON.parse(moved) as {
+    agent: object;
+    health_checks: object;
+    plugins: { WorkloadAttestor: { k8s: { plugin_data: object } } };
+  };
+  const { plugins } = parsed;
+  // Where it is by default, a pod has its token.
+  const k8s = { plugin_data: { ...plugins.WorkloadAttestor.k8s.plugin_data, token_path: join(folder, 't', 'api') } };
   return {
     ...parsed,
+    plugins: { ...plugins, WorkloadAttestor: { ...plugins.WorkloadAttestor, k8s } },
     agent: { ...parsed.agent, server_address: '127.0.0.1', server_port: serverPort, log_file: logOf(place) },
     health_checks: { ...parsed.health_checks, bind_address: '127.0.0.1', bind_port: String(ports.health) },
     telemetry: { Prometheus: { host: '127.0.0.1', port: ports.metrics } },
@@ -57,6 +67,7 @@ export class RealAgent {
     for (const name of ['s', 'b', 't', 'data']) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
     writeFileSync(join(folder, 'b', 'bundle.crt'), place.bundle);
     writeFileSync(join(folder, 't', 'spire-agent'), place.token, { mode: 0o600 });
+    writeFileSync(join(folder, 't', 'api'), place.apiToken, { mode: 0o600 });
     writeFileSync(join(folder, 'agent.conf'), JSON.stringify(relocatedAgent(configuration, place)), { mode: 0o600 });
     // Any program of SPIRE takes its socket in the same way.
     this.#commands = new SpireServerCommands({ program: join(binaries, 'spire-agent'), socket: this.socket, folder });
@@ -72,11 +83,11 @@ export class RealAgent {
       env: { PATH: '/usr/bin:/bin', HOME: folder, MY_NODE_NAME: nodeName },
     });
     this.#process = started;
-    const reason = (): string | undefined => lastErrorOf(logOf(this.#place));
-    // An agent that is refused tries again for ever: its first complaint is the answer.
-    const refused = (): boolean => reason()?.includes('failed to attest') === true;
+    // An agent that is refused only warns, and tries again for ever: its first complaint is the answer.
+    const refusal = (): string | undefined => lastErrorOf(logOf(this.#place), /Failed to retrieve attestation result/);
+    const reason = (): string | undefined => refusal() ?? lastErrorOf(logOf(this.#place));
     const isReady = async (): Promise<boolean> => {
-      if (refused()) await started.stop();
+      if (refusal() !== undefined) await started.stop();
       return !started.ended && (await this.#commands.isHealthy());
     };
     await started.ready(isReady, { limitMs: READY_LIMIT_MS, reason });
@@ -87,6 +98,13 @@ export class RealAgent {
     const json = await this.#commands.run(['api', 'fetch', 'x509', '-output', 'json']);
     const { svids } = JSON.parse(json) as { svids: readonly { spiffe_id: string }[] };
     return svids.map(({ spiffe_id }) => spiffe_id);
+  }
+
+  /** A JWT-SVID of one of them. */
+  async token(spiffeId: string, audience: string): Promise<string> {
+    const args = ['api', 'fetch', 'jwt', '-output', 'json', '-spiffeID', spiffeId, '-audience', audience];
+    const [answer] = JSON.parse(await this.#commands.run(args)) as readonly { svids: readonly { svid: string }[] }[];
+    return answer?.svids[0]?.svid ?? '';
   }
 
   /** Idempotent. */

@@ -1,101 +1,43 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  freePort,
-  installSpire,
-  type KubernetesCluster,
-  startKubernetes,
-  startTlsPostgres,
-  type TlsPostgres,
-} from '@neural-hive/real-stack';
+import { AUDIENCES, SPIFFE_ISSUER } from '@neural-hive/contracts';
+import { freePort, installSpire, startKubernetes, startTlsPostgres } from '@neural-hive/real-stack';
 import { messageOf } from '@neural-hive/security/common';
-import type { Check, Report } from '../../check.ts';
+import type { Check } from '../../check.ts';
 import { Helm } from '../../helm.ts';
-import { at, listAt, type Manifests } from '../../manifests.ts';
+import { at, listAt } from '../../manifests.ts';
 import { configurationText } from '../configuration.ts';
 import { entryCommands } from '../entry-job.ts';
 import { shownEntries, wantedEntries } from '../entry-list.ts';
 import { ATTESTATION_METRIC } from '../metrics.ts';
 import { AGENT_NAMESPACE, NAMESPACE, rendering } from '../renderings.ts';
 import { RealAgent } from './agent.ts';
+import { judgeInstallation, judgeUpgrade } from './installation.ts';
+import { claimsIfSigned, RealOidcProvider } from './oidc-provider.ts';
 import { point } from './point.ts';
 import { Release } from './release.ts';
-import { relocatedServer, type ServerPlace, startOf } from './relocation.ts';
-import { described, mayIt, RIGHTS } from './rights.ts';
-import { eventually, RealServer } from './server.ts';
+import { mayIt, type Right } from './rights.ts';
+import { eventually, type RealServer } from './server.ts';
+import { API_AUDIENCE, agentPod, bundleOf, makeServer, nameOf, type Stage } from './stage.ts';
+import { judgeUpstream } from './upstream.ts';
 
 const CLUSTER_ROLE = 'spire-spire-server';
+
+const REVIEW_TOKENS: Right = {
+  account: 'server',
+  verb: 'create',
+  resource: 'tokenreviews.authentication.k8s.io',
+  allowed: true,
+};
 
 /** What the mission document gives the servers: nobody attests with it. */
 const MISSION_RULES = [
   { apiGroups: [''], resources: ['pods', 'nodes', 'serviceaccounts'], verbs: ['get', 'list', 'watch'] },
 ];
 
-interface Stage {
-  readonly cluster: KubernetesCluster;
-  readonly release: Release;
-  readonly manifests: Manifests;
-  readonly binaries: string;
-  readonly folder: string;
-  readonly report: Report;
-}
-
-const listOf = async ({ cluster }: Stage, path: string): Promise<readonly unknown[]> =>
-  listAt((await cluster.api.call(path)).json, 'items');
-
-const nameOf = (object: unknown): string => String(at(object, 'metadata.name'));
-
-/** The agent's pod that the DaemonSet made for a node. */
-async function agentPod(stage: Stage, node: string): Promise<unknown> {
-  const pods = await listOf(stage, `/api/v1/namespaces/${AGENT_NAMESPACE}/pods`);
-  return pods.find(
-    (pod) =>
-      nameOf(pod).startsWith('spire-agent-') &&
-      at(pod, 'spec.nodeName') === node &&
-      at(pod, 'status.phase') === 'Running',
-  );
-}
-
-async function bundleOf({ cluster }: Stage): Promise<string | undefined> {
-  const { json } = await cluster.api.call(`/api/v1/namespaces/${AGENT_NAMESPACE}/configmaps/spire-bundle`);
-  const text = at(json, ['data', 'bundle.crt']);
-  return typeof text === 'string' ? text : undefined;
-}
-
-/** A server in the place of `spire-server-0`, which speaks to the API server as its service account. */
-async function makeServer(stage: Stage, database: TlsPostgres): Promise<{ server: RealServer; place: ServerPlace }> {
-  const { cluster, manifests, binaries, folder } = stage;
-  const audiences = ['https://kubernetes.default.svc'];
-  const token = await cluster.api.requestToken({ namespace: NAMESPACE, serviceAccount: 'spire-server', audiences });
-  const kubeconfigFile = join(folder, 'server.kubeconfig');
-  writeFileSync(kubeconfigFile, kubeconfig(cluster, token), { mode: 0o600 });
-  const databaseCaFolder = join(folder, 'ca');
-  mkdirSync(databaseCaFolder);
-  copyFileSync(database.caFile, join(databaseCaFolder, 'ca.crt'));
-  const ports = { grpc: await freePort(), health: await freePort(), metrics: await freePort() };
-  const place: ServerPlace = { folder: join(folder, '0'), ports, databaseCaFolder, kubeconfigFile };
-  mkdirSync(place.folder);
-  const start = startOf(manifests, ['StatefulSet', 'spire-server'], {
-    configurationFile: RealServer.configurationFile(place),
-    secrets: { 'spire-database': { username: database.user, password: database.password.reveal() } },
-    fields: { 'metadata.name': 'spire-server-0' },
-  });
-  const configuration = relocatedServer(configurationText(manifests, 'spire-server'), place);
-  return { place, server: new RealServer({ name: 'spire-server-0', binaries, place, configuration, start }) };
-}
-
-function kubeconfig({ address, ca }: KubernetesCluster, token: string): string {
-  const cluster = { server: address, 'certificate-authority-data': Buffer.from(ca).toString('base64') };
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'spire',
-    clusters: [{ name: 'spire', cluster }],
-    users: [{ name: 'spire', user: { token } }],
-    contexts: [{ name: 'spire', context: { cluster: 'spire', user: 'spire' } }],
-  });
-}
+/** An identity for processes of this user, since there is no kubelet to ask about pods. */
+const TRIED = 'spiffe://neural-hive.local/tried';
 
 interface AgentOptions {
   readonly node: string;
@@ -107,28 +49,22 @@ interface AgentOptions {
   readonly pod: string;
 }
 
-let agents = 0;
-
 /** An agent that has never attested. */
 async function newAgent(stage: Stage, options: AgentOptions): Promise<RealAgent> {
   const { cluster, manifests, binaries, folder } = stage;
   const { serverPort, pod, serviceAccount = 'spire-agent', audience = 'spire-server' } = options;
-  const token = await cluster.api.requestToken({
-    namespace: AGENT_NAMESPACE,
-    serviceAccount,
-    audiences: [audience],
-    pod,
-  });
-  agents += 1;
+  const account = { namespace: AGENT_NAMESPACE, serviceAccount, pod };
+  const token = await cluster.api.requestToken({ ...account, audiences: [audience] });
+  const apiToken = await cluster.api.requestToken({ ...account, audiences: [API_AUDIENCE] });
   const place = {
-    folder: join(folder, `a${agents}`),
+    folder: mkdtempSync(join(folder, 'a')),
     serverPort,
     ports: { health: await freePort(), metrics: await freePort() },
     bundle: (await bundleOf(stage)) ?? '',
     token,
+    apiToken,
     clusterCaFile: cluster.caFile,
   };
-  mkdirSync(place.folder);
   return new RealAgent({ binaries, configuration: configurationText(manifests, 'spire-agent'), place });
 }
 
@@ -140,45 +76,13 @@ async function refusal(agent: RealAgent, node: string): Promise<string> {
   return why;
 }
 
-async function setRules({ release }: Stage, rules: unknown): Promise<void> {
+/** Resolves when the API server judges by them. */
+async function setRules({ cluster, release }: Stage, rules: unknown): Promise<void> {
   const patch = JSON.stringify([{ op: 'replace', path: '/rules', value: rules }]);
   const { code, output } = release.kubectl(['patch', 'clusterrole', CLUSTER_ROLE, '--type', 'json', '--patch', patch]);
   equal(code, 0, output);
-}
-
-async function judgeInstallation(stage: Stage): Promise<void> {
-  const { cluster, release, report } = stage;
-  await point(report, 'the agents’ namespace is made privileged, and an agent runs on every node', async () => {
-    const { json } = await cluster.api.call(`/api/v1/namespaces/${AGENT_NAMESPACE}`);
-    equal(at(json, ['metadata', 'labels', 'pod-security.kubernetes.io/enforce']), 'privileged');
-    for (const node of ['node-1', 'node-2', 'node-3'])
-      await eventually(`an agent on ${node}`, async () => (await agentPod(stage, node)) !== undefined);
-  });
-  await point(report, 'a namespace where Pod Security is restricted admits every other pod', async () => {
-    await eventually('three servers, two providers and the Job', async () => {
-      const pods = await listOf(stage, `/api/v1/namespaces/${NAMESPACE}/pods`);
-      const count = (prefix: string): number => pods.filter((pod) => nameOf(pod).startsWith(prefix)).length;
-      return count('spire-server-') === 3 && count('spire-oidc-') === 2 && count('spire-entries-') === 1;
-    });
-  });
-  await point(report, 'and would not admit an agent', () => {
-    const template = at(stage.manifests.get('DaemonSet', 'spire-agent'), 'spec.template') as {
-      metadata: object;
-      spec: object;
-    };
-    const pod = {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { ...template.metadata, name: 'agent', namespace: NAMESPACE },
-      spec: { ...template.spec, serviceAccountName: 'default' },
-    };
-    const { code, output } = release.kubectl(['create', '--dry-run=server', '-f', '-'], { input: JSON.stringify(pod) });
-    ok(code !== 0, output);
-    match(output, /violates PodSecurity "restricted:latest".*hostPath volumes/s);
-  });
-  for (const right of RIGHTS) {
-    await point(report, described(right), async () => equal(await mayIt(cluster.api, right), right.allowed));
-  }
+  const isGiven = JSON.stringify(rules).includes('tokenreviews');
+  await eventually('the new rights', async () => (await mayIt(cluster.api, REVIEW_TOKENS)) === isGiven);
 }
 
 /** Points that need an agent; `node` is where its pod runs. */
@@ -205,17 +109,19 @@ async function judgeAttestation(stage: Stage, server: RealServer, serverPort: nu
       equal(at(attested, 'id.path'), `/spire/agent/k8s_psat/neural-hive/${String(at(json, 'metadata.uid'))}`);
     });
     await point(report, 'the alias of the nodes is a parent: a process below it gets its identity', async () => {
-      const id = 'spiffe://neural-hive.local/tried';
       const parent = 'spiffe://neural-hive.local/cluster/neural-hive';
-      const entry = ['-parentID', parent, '-spiffeID', id, '-selector', `unix:uid:${process.getuid?.() ?? 0}`];
+      const entry = ['-parentID', parent, '-spiffeID', TRIED, '-selector', `unix:uid:${process.getuid?.() ?? 0}`];
       await server.commands.run(['entry', 'create', ...entry]);
       await eventually('an identity', () =>
         agent.identities().then(
-          (ids) => ids.includes(id),
+          (ids) => ids.includes(TRIED),
           () => false,
         ),
       );
     });
+    await point(report, 'the OIDC provider shows the keys of the tokens, under the issuer that they name', () =>
+      judgeProvider(stage, agent),
+    );
     await point(report, 'the servers count attestations as the alert expects', async () => {
       match(await server.metrics(), new RegExp(`\n${ATTESTATION_METRIC}\\{[^}]*status="OK"`));
     });
@@ -223,6 +129,30 @@ async function judgeAttestation(stage: Stage, server: RealServer, serverPort: nu
     await agent.stop();
   }
   await judgeRefusals(stage, options);
+}
+
+/** The agent has an identity for this process, and so for the provider. */
+async function judgeProvider({ manifests, binaries, folder }: Stage, agent: RealAgent): Promise<void> {
+  const configuration = configurationText(manifests, 'spire-oidc');
+  const provider = await RealOidcProvider.start({ binaries, folder, configuration, agentSocket: agent.socket });
+  try {
+    const { host } = new URL(SPIFFE_ISSUER);
+    const { status, body } = await provider.get('/.well-known/openid-configuration', host);
+    equal(status, 200);
+    equal(at(JSON.parse(body), 'issuer'), SPIFFE_ISSUER);
+    equal(at(JSON.parse(body), 'jwks_uri'), `${SPIFFE_ISSUER}/keys`);
+    // What `helm test` looks for.
+    ok(body.includes(`"issuer": "${SPIFFE_ISSUER}"`), body);
+    for (const name of ['spire-oidc', `spire-oidc.${NAMESPACE}.svc.cluster.local`])
+      equal((await provider.get('/keys', name)).status, 200, name);
+    ok((await provider.get('/keys', 'elsewhere.test', host)).status >= 400, 'it answers under any name');
+    const token = await agent.token(TRIED, AUDIENCES.vault);
+    const claims = claimsIfSigned(token, (await provider.get('/keys', host)).body);
+    equal(claims?.iss, SPIFFE_ISSUER);
+    equal(claims.sub, TRIED);
+  } finally {
+    await provider.stop();
+  }
 }
 
 async function judgeRefusals(stage: Stage, options: AgentOptions): Promise<void> {
@@ -266,44 +196,11 @@ async function judgeRefusals(stage: Stage, options: AgentOptions): Promise<void>
   });
 }
 
-async function judgeUpgrade(stage: Stage, upgrade: () => Promise<void>): Promise<void> {
-  const { cluster, report } = stage;
-  await point(report, 'an upgrade leaves the trust bundle where it is and rolls the servers', async () => {
-    const before = await bundleOf(stage);
-    ok(before?.includes('BEGIN CERTIFICATE'));
-    const revision = async (): Promise<unknown> => {
-      const { json } = await cluster.api.call(`/apis/apps/v1/namespaces/${NAMESPACE}/statefulsets/spire-server`);
-      return at(json, 'status.updateRevision');
-    };
-    const old = await revision();
-    await upgrade();
-    equal(await bundleOf(stage), before);
-    await eventually('another revision', async () => (await revision()) !== old);
-  });
-  await point(report, 'uninstalling leaves nothing in the cluster but the namespace it was given', async () => {
-    await stage.release.uninstall('spire', NAMESPACE);
-    for (const path of [
-      '/apis/rbac.authorization.k8s.io/v1/clusterroles',
-      '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
-      '/apis/storage.k8s.io/v1/csidrivers',
-    ]) {
-      deepEqual(
-        (await listOf(stage, path)).map(nameOf).filter((name) => name.includes('spi')),
-        [],
-      );
-    }
-    await eventually(
-      'no namespace of agents',
-      async () => (await cluster.api.call(`/api/v1/namespaces/${AGENT_NAMESPACE}`)).status === 404,
-    );
-  });
-}
-
 export const spireAttestationCheck: Check = {
   name: 'spire-psat',
-  what: 'the chart installed on a real API server: agents attest by its tokens and rights, and without tokenreviews they do not',
+  what: 'the chart on a real API server: who attests and who does not, the OIDC provider, Vault as the authority above',
   run: async ({ root, report, progress }) => {
-    const helm = Helm.find();
+    const helm = await Helm.open();
     const binaries = process.env.SPIRE_BINARIES ?? (await installSpire({ log: progress }));
     const folder = mkdtempSync('/tmp/sp-');
     try {
@@ -331,6 +228,7 @@ export const spireAttestationCheck: Check = {
       } finally {
         await server.stop();
       }
+      await judgeUpstream(stage, helm, root);
       await judgeUpgrade(stage, () =>
         release.upgrade(rendering(root, 'disk', { ...over, server: { logLevel: 'DEBUG' } })),
       );

@@ -10,6 +10,8 @@ export interface ServerPlace {
   readonly ports: { readonly grpc: number; readonly health: number; readonly metrics: number };
   /** The folder with `ca.crt` of the database. */
   readonly databaseCaFolder?: string;
+  /** The folder with `ca.crt` of Vault, and `token`, which is for it. */
+  readonly vaultFolder?: string;
   /** Leads to a Kubernetes API server as the server's service account. Without one nothing is told to Kubernetes. */
   readonly kubeconfigFile?: string;
 }
@@ -21,9 +23,11 @@ export const serverLog = ({ folder }: ServerPlace): string => join(folder, 'serv
 
 /** The server's configuration with other paths, ports and way to Kubernetes, and nothing else changed. */
 export function relocatedServer(text: string, place: ServerPlace): Configuration {
-  const { folder, ports, databaseCaFolder = '/nowhere', kubeconfigFile } = place;
+  const { folder, ports, databaseCaFolder = '/nowhere', vaultFolder = '/nowhere', kubeconfigFile } = place;
   const moved = text
     .replaceAll('/run/spire/database-ca', databaseCaFolder)
+    .replaceAll('/run/spire/vault-ca', vaultFolder)
+    .replaceAll('/run/spire/vault-token', vaultFolder)
     .replaceAll('/run/spire/data', join(folder, 'data'))
     .replaceAll('/tmp/spire-server/private', folder);
   const parsed = JSON.parse(moved) as { server: Fields; plugins: Fields; health_checks: Fields; telemetry: Fields };

@@ -77,11 +77,11 @@ export class RealServer {
   }
 }
 
-/** The last line of a log of SPIRE that complains. */
-export function lastErrorOf(file: string): string | undefined {
+/** The last line of a log of SPIRE that complains, or that matches what is asked for. */
+export function lastErrorOf(file: string, pattern = /"level":"(error|fatal)"/): string | undefined {
   if (!existsSync(file)) return undefined;
   const lines = readFileSync(file, 'utf8').trim().split('\n');
-  return lines.findLast((line) => /"level":"(error|fatal)"/.test(line));
+  return lines.findLast((line) => pattern.test(line));
 }
 
 function ask(port: number, path: string): Promise<{ status: number; body: string } | undefined> {

@@ -1,116 +1,24 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, installSpire, startTlsPostgres, type TlsPostgres } from '@neural-hive/real-stack';
 import { messageOf } from '@neural-hive/security/common';
 import { CertificateAuthority } from '@neural-hive/security/testing';
 import type { Check, Report } from '../../check.ts';
 import { Helm } from '../../helm.ts';
-import { listAt, type Manifests } from '../../manifests.ts';
-import { configurationText } from '../configuration.ts';
+import type { Manifests } from '../../manifests.ts';
 import { entryCommands } from '../entry-job.ts';
 import { shownEntries, wantedEntries } from '../entry-list.ts';
 import { SERVER_ALERT_METRICS } from '../metrics.ts';
-import { type Rendering, rendering } from '../renderings.ts';
-import { POD } from '../rules/pods.ts';
+import { rendering } from '../renderings.ts';
 import { point } from './point.ts';
-import { relocatedServer, type ServerPlace, startOf } from './relocation.ts';
-import { eventually, RealServer } from './server.ts';
-
-const RENDERINGS: readonly Rendering[] = ['prod', 'full', 'hostNetwork', 'disk', 'dev'];
+import type { ServerPlace } from './relocation.ts';
+import { eventually, type RealServer } from './server.ts';
+import { makeServers, serverAt, startAll } from './three-servers.ts';
+import { judgeConfigurations } from './validation.ts';
 
 /** A password that a shell, JSON or a connection string would stumble over. */
 const PASSWORD = `p"w\\d $x'=`;
-
-type Program = 'spire-server' | 'spire-agent';
-
-/** What the program says against a configuration that only was put elsewhere; undefined when it accepts it. */
-function complaint(
-  binaries: string,
-  folder: string,
-  program: Program,
-  text: string,
-  options: readonly string[],
-): string | undefined {
-  const file = join(folder, `${program}.conf`);
-  writeFileSync(file, text);
-  const env = { PATH: '/usr/bin:/bin', POD_NAME: `${program}-0` };
-  const args = ['validate', '-config', file, ...options];
-  const { status, stdout, stderr } = spawnSync(join(binaries, program), args, { encoding: 'utf8', env });
-  return status === 0 ? undefined : `${stdout}${stderr}`.trim();
-}
-
-async function validate(helm: Helm, root: string, binaries: string, folder: string, report: Report): Promise<void> {
-  for (const name of RENDERINGS) {
-    const manifests = await helm.render(rendering(root, name));
-    for (const [program, kind] of [
-      ['spire-server', 'StatefulSet'],
-      ['spire-agent', 'DaemonSet'],
-    ] as const) {
-      const text = configurationText(manifests, program);
-      // As the pod starts it: run -config <file> and what else.
-      const options = listAt(manifests.get(kind, program), `${POD}.containers.0.args`).slice(3).map(String);
-      const judge = (of: string): string | undefined => complaint(binaries, folder, program, of, options);
-      await point(report, `${program} validate, ${name}`, () => equal(judge(text), undefined));
-      // The control: the same with one name misspelt.
-      const misspelt = text.replace('"trust_domain"', '"trustdomain"');
-      await point(report, `${program} validate refuses a misspelt name, ${name}`, () => ok(judge(misspelt)));
-    }
-  }
-}
-
-/** Three servers in the places of three pods. */
-async function makeServers(options: {
-  manifests: Manifests;
-  database: TlsPostgres;
-  binaries: string;
-  folder: string;
-}): Promise<RealServer[]> {
-  const { manifests, database, binaries, folder } = options;
-  const databaseCaFolder = join(folder, 'ca');
-  mkdirSync(databaseCaFolder);
-  copyFileSync(database.caFile, join(databaseCaFolder, 'ca.crt'));
-  const servers: RealServer[] = [];
-  for (const name of ['spire-server-0', 'spire-server-1', 'spire-server-2']) {
-    const ports = { grpc: await freePort(), health: await freePort(), metrics: await freePort() };
-    const place: ServerPlace = { folder: join(folder, name.slice(-1)), ports, databaseCaFolder };
-    mkdirSync(place.folder);
-    servers.push(serverAt({ name, place, manifests, database, binaries }));
-  }
-  return servers;
-}
-
-function serverAt(options: {
-  name: string;
-  place: ServerPlace;
-  manifests: Manifests;
-  database: TlsPostgres;
-  binaries: string;
-}): RealServer {
-  const { name, place, manifests, database, binaries } = options;
-  const start = startOf(manifests, ['StatefulSet', 'spire-server'], {
-    configurationFile: RealServer.configurationFile(place),
-    secrets: { 'spire-database': { username: database.user, password: database.password.reveal() } },
-    fields: { 'metadata.name': name },
-  });
-  return new RealServer({
-    name,
-    binaries,
-    place,
-    configuration: relocatedServer(configurationText(manifests, 'spire-server'), place),
-    start,
-  });
-}
-
-/**
- * As `podManagementPolicy: Parallel` does. Making the tables of an empty database is a race that one server wins; the others
- * end, and kubelet starts them again.
- */
-async function startAll(servers: readonly RealServer[]): Promise<void> {
-  const first = await Promise.allSettled(servers.map((server) => server.start()));
-  for (const [index, { status }] of first.entries()) if (status === 'rejected') await servers[index]?.start();
-}
 
 async function runJob(manifests: Manifests, server: RealServer): Promise<void> {
   for (const command of entryCommands(manifests)) await server.commands.run(command);
@@ -176,13 +84,13 @@ async function judgeServers(servers: readonly RealServer[], manifests: Manifests
 
 export const spireServersCheck: Check = {
   name: 'spire-real',
-  what: 'real SPIRE reads the rendered configurations: three servers on one PostgreSQL, the entries, KMS keys',
+  what: 'real SPIRE reads the rendered configurations: three servers on one PostgreSQL, and the entries of the Job',
   run: async ({ root, report, progress }) => {
-    const helm = Helm.find();
+    const helm = await Helm.open();
     const binaries = process.env.SPIRE_BINARIES ?? (await installSpire({ log: progress }));
     const folder = mkdtempSync('/tmp/sp-');
     try {
-      await validate(helm, root, binaries, folder, report);
+      await judgeConfigurations(helm, root, binaries, folder, report);
       await using database = await startTlsPostgres({ database: 'spire', password: PASSWORD });
       const over = { database: { host: database.host, port: database.port } };
       const manifests = await helm.render(rendering(root, 'disk', over));
