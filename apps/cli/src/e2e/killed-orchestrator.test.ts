@@ -57,7 +57,8 @@ test('an orchestrator killed after each step of a plan goes on where it was, and
 
     // Each start has given back what the killed process before it had leased.
     const leased = `database/creds/${DATABASE_ROLES.orchestrator}/`;
-    expect(countOpenLeases(join(home.authority, 'audit.log'), leased)).toBe(1);
+    const open = (): number => countOpenLeases(join(home.authority, 'audit.log'), leased);
+    await expect.poll(open, { timeout: 20_000 }).toBe(1);
 
     const count = planOf([
       {
