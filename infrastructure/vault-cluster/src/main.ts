@@ -122,8 +122,9 @@ async function shipAudit(given: Given): Promise<void> {
 
 async function reloadTls(given: Given): Promise<void> {
   const name = required(given, 'process');
+  const intervalMs = requiredNumber(given, 'interval-seconds') * 1_000;
   const reloader = tlsReloader({ folder: required(given, 'folder'), hangUp: () => hangUp(name), log });
-  await untilEnded(requiredNumber(given, 'interval-seconds') * 1_000, async () => {
+  await untilEnded(intervalMs, async () => {
     reloader.check();
   });
 }

@@ -10,6 +10,7 @@ import { spireServersCheck } from './spire/real/servers-check.ts';
 import { iamCheck } from './terraform/iam-check.ts';
 import { terraformCheck } from './terraform/terraform-check.ts';
 import { vaultChartCheck } from './vault/chart-check.ts';
+import { vaultClusterCheck } from './vault/cluster/cluster-check.ts';
 import { vaultNetworkCheck } from './vault/network-check.ts';
 
 /** In the order in which they run. */
@@ -17,6 +18,7 @@ export const CHECKS: readonly Check[] = [
   schemaCheck,
   vaultChartCheck,
   vaultNetworkCheck,
+  vaultClusterCheck,
   spireChartCheck,
   spireNetworkCheck,
   spireServersCheck,

@@ -1,6 +1,6 @@
 import { Secret } from '@neural-hive/security/common';
 import { z } from 'zod';
-import { askServer, reasonOf } from '../ask-server.ts';
+import { askServer, reasonOf, type ServerAnswer } from '../ask-server.ts';
 import { ClusterError } from '../cluster-error.ts';
 import type { ClusterSettings } from '../settings.ts';
 
@@ -60,20 +60,23 @@ export async function initialise(
 }
 
 /**
- * Whether the role with which the bootstrap Job logs in exists. A login that cannot succeed tells: the method looks for
- * the role before it looks at the token.
+ * Whether the role with which the bootstrap Job logs in exists. Logins that cannot succeed tell: the method asks for a
+ * role, and looks for it before it looks at the token. Where there is no method, everything is refused alike.
  */
 export async function isSetUp(cluster: Server): Promise<boolean> {
-  const answer = await askServer(firstServer(cluster), {
-    path: '/v1/auth/kubernetes/login',
-    method: 'POST',
-    ca: cluster.ca,
-    body: { role: 'vault-bootstrap', jwt: 'not-a-token' },
-  });
-  if (answer.status === 503 || answer.status === 429) {
-    throw new ClusterError('refused', `Asking for a role: the server answered ${reasonOf(answer)}`, {
-      retryable: true,
-    });
+  const withoutRole = await tryLogin(cluster, {});
+  if (!reasonOf(withoutRole).includes('missing role')) return false;
+  const withRole = await tryLogin(cluster, { role: 'vault-bootstrap', jwt: 'not-a-token' });
+  return !reasonOf(withRole).includes('invalid role name');
+}
+
+async function tryLogin(cluster: Server, body: object): Promise<ServerAnswer> {
+  const path = '/v1/auth/kubernetes/login';
+  const answer = await askServer(firstServer(cluster), { path, method: 'POST', ca: cluster.ca, body });
+  // Sealed, or without an active server: nothing can be said yet.
+  if (answer.status === 503) {
+    const message = `Asking for a role: the server answered ${reasonOf(answer)}`;
+    throw new ClusterError('refused', message, { retryable: true });
   }
-  return !/invalid role name|no handler|unsupported path|permission denied$/.test(reasonOf(answer));
+  return answer;
 }

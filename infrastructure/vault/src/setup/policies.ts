@@ -180,6 +180,8 @@ export const BOOTSTRAP_POLICY: Policy = {
     rule('sys/storage/raft/autopilot/configuration', 'read', 'update'),
     rule('sys/audit', 'read', 'sudo'),
     rule('sys/audit/*', 'create', 'update', 'sudo'),
+    // OpenBao asks for a login besides the recovery keys; in Vault the keys alone are enough.
+    rule('sys/generate-root-token/*', 'create', 'read', 'update', 'delete', 'sudo'),
   ],
 };
 
