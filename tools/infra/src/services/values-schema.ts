@@ -71,6 +71,8 @@ const SETTINGS: readonly (readonly [RegExp, JsonSchema])[] = [
   [/_SSL_MODE$/, oneOf('disable', 'verify-full')],
   [/_BY_TYPE$/, { type: 'string', pattern: '^([A-Z]+=[1-9][0-9]{0,3}(,[A-Z]+=[1-9][0-9]{0,3})*)?$' }],
   [/_TYPES$/, { type: 'string', pattern: '^[A-Z]+(,[A-Z]+)*$' }],
+  [/^API_\w+ERS$/, { type: 'string', pattern: '^(spiffe://[^,\\s]+(,spiffe://[^,\\s]+)*)?$' }],
+  [/_BY_SUBMITTER$/, oneOf('true', 'false')],
   [/_PORT$/, { type: 'string', pattern: '^[1-9][0-9]{0,4}$' }],
   [/_SECONDS$/, { type: 'string', pattern: '^([0-9]+(\\.[0-9]+)?)?$' }],
   [/_(MS|SIZE|CONCURRENCY|RETRIES)$|^MAX_/, { type: 'string', pattern: '^[0-9]*$' }],

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   AGENT_SOCKET,
   AUDIENCES,
+  SPIFFE_IDS,
   SPIFFE_ISSUER,
   TRUST_DOMAIN,
   WORKLOADS,
@@ -75,7 +76,11 @@ const TEXTS = [
 /** Every value that is empty unless somebody needs it, so that each variable is given. */
 const OPTIONAL: Values = { vault: { namespace: 'team', authMount: 'kubernetes' }, extraCa: { configMap: 'rds-ca' } };
 const OPTIONAL_OF: Readonly<Record<ServiceName, Values>> = {
-  'orchestrator-dynamic': overlaid(OPTIONAL, ROTATION),
+  'orchestrator-dynamic': overlaid(overlaid(OPTIONAL, ROTATION), {
+    settings: Object.fromEntries(
+      ['SUBMITTERS', 'APPROVERS', 'CANCELLERS', 'READERS'].map((who) => [`API_${who}`, SPIFFE_IDS.operator]),
+    ),
+  }),
   'worker-agents': overlaid(OPTIONAL, {
     programs: { configMap: 'programs' },
     settings: { CAPABILITIES: 'gpu', HEARTBEAT_INTERVAL_SECONDS: '10' },
