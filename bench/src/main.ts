@@ -1,10 +1,12 @@
 import { leaseResults } from './lease/index.ts';
+import { registryResults } from './platform/registry.ts';
 import { rotationResults } from './rotation/index.ts';
 import { spiffeResults } from './spiffe/index.ts';
 import { vaultResults } from './vault/index.ts';
 
 const SUITES: Readonly<Record<string, () => AsyncGenerator<object>>> = {
   lease: leaseResults,
+  platform: registryResults,
   rotation: rotationResults,
   spiffe: spiffeResults,
   vault: vaultResults,
@@ -16,4 +18,7 @@ if (suite === undefined) {
   process.stderr.write(`${name} is no suite: there is ${Object.keys(SUITES).join(', ')}\n`);
   process.exit(2);
 }
-for await (const result of suite()) process.stdout.write(`${JSON.stringify(result)}\n`);
+for await (const result of suite()) {
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  if ('met' in result && result.met === false) process.exitCode = 1;
+}

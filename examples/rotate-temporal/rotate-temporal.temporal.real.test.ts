@@ -10,7 +10,7 @@ import type { CertificateAuthority } from '@neural-hive/security/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..', '..');
-const WORKFLOW = 'export async function hello(name) { return "hello " + name; }\n';
+const WORKFLOW = "export const hello = async (name) => 'hello '.concat(name);\n";
 
 /** As much as the test needs of what the example gives back. */
 interface Service {

@@ -80,6 +80,13 @@ function program(): Command {
     .action((id: string, options: CommonOptions) =>
       run(options, async (output) => (await import('./commands/plan.ts')).showPlan(id, options, output)),
     );
+  withCommon(plan.command('list'))
+    .description('list plans, the newest first')
+    .option('--status <status>', 'only those with this status')
+    .option('--limit <number>', 'at most so many', '20')
+    .action((options: CommonOptions & { status?: string; limit: string }) =>
+      run(options, async (output) => (await import('./commands/plan.ts')).listPlans(options, output)),
+    );
   for (const [verb, what] of [
     ['approve', 'approve a plan that waits for it'],
     ['reject', 'refuse a plan that waits for approval'],
@@ -93,6 +100,39 @@ function program(): Command {
         run(options, async (output) => (await import('./commands/plan.ts')).decidePlan(verb, id, options, output)),
       );
   }
+  for (const [verb, what] of [
+    ['pause', 'begin nothing more of a plan; what runs already ends, and deadlines stand still'],
+    ['resume', 'go on with a paused plan'],
+  ] as const) {
+    withCommon(plan.command(verb))
+      .description(what)
+      .argument('<plan id>')
+      .action((id: string, options: CommonOptions) =>
+        run(options, async (output) => (await import('./commands/plan.ts')).decidePlan(verb, id, options, output)),
+      );
+  }
+
+  const dlq = hive.command('dlq').description('look at tickets that were given up, and try them again');
+  withCommon(dlq.command('list'))
+    .description('list them, the newest first')
+    .option('--all', 'also those that were tried again', false)
+    .option('--limit <number>', 'at most so many', '20')
+    .action((options: CommonOptions & { all: boolean; limit: string }) =>
+      run(options, async (output) => (await import('./commands/dlq.ts')).listDeadLetters(options, output)),
+    );
+  withCommon(dlq.command('show'))
+    .description('show why one was given up')
+    .argument('<ticket id>')
+    .action((id: string, options: CommonOptions) =>
+      run(options, async (output) => (await import('./commands/dlq.ts')).showDeadLetter(id, options, output)),
+    );
+  withCommon(dlq.command('retry'))
+    .description('try one again: an undo within its plan, of any other ticket the whole plan under an id of its own')
+    .argument('<ticket id>')
+    .option('--watch', 'follow the plan to its end', false)
+    .action((id: string, options: CommonOptions & { watch: boolean }) =>
+      run(options, async (output) => (await import('./commands/dlq.ts')).retryDeadLetter(id, options, output)),
+    );
 
   const rotate = hive.command('rotate').description('replace a login that is kept in KV, while its users work');
   const withRotation = (command: Command): Command =>

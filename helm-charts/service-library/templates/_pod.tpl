@@ -81,6 +81,15 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
+{{- define "service.extraCaVolume" -}}
+{{- with .Values.extraCa }}
+{{- if .configMap }}
+- name: extra-ca
+  configMap: { name: {{ .configMap }}, items: [{ key: {{ .key }}, path: {{ .key }} }] }
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "service.volumes" -}}
 {{- $facts := include "service.facts" . | fromYaml -}}
 # The folder, not the socket: an agent that restarts makes a new one.
@@ -100,12 +109,7 @@ topologySpreadConstraints:
   emptyDir: { sizeLimit: 16Mi }
 {{- end }}
 {{- end }}
-{{- with .Values.extraCa }}
-{{- if .configMap }}
-- name: extra-ca
-  configMap: { name: {{ .configMap }}, items: [{ key: {{ .key }}, path: {{ .key }} }] }
-{{- end }}
-{{- end }}
+{{- include "service.extraCaVolume" . }}
 {{- if $facts.data }}
 - name: data
   {{- if .Values.persistence.enabled }}

@@ -4,9 +4,11 @@ cluster_name      = {{ .Values.server.clusterName | quote }}
 ui                = {{ .Values.server.ui }}
 default_lease_ttl = {{ .Values.server.defaultLeaseTtl | quote }}
 max_lease_ttl     = {{ .Values.server.maxLeaseTtl | quote }}
+{{- if eq .Values.server.product "vault" }}
 
-# Raft maps its file into memory, so locking it would lock the file; swap is off on Kubernetes nodes.
+# Raft maps its file into memory, so locking it would lock the file; swap is off on Kubernetes nodes. OpenBao locks none.
 disable_mlock = true
+{{- end }}
 
 raw_storage_endpoint   = false
 introspection_endpoint = false

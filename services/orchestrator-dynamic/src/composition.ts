@@ -218,6 +218,7 @@ function openApi({ config, context }: Parts, engine: PlanEngine, { x509, jwt }: 
       audience: AUDIENCES.orchestrator,
       issuer,
       leewaySeconds,
+      roles: config.roles,
       peerSpiffeId: (socket) => peerSpiffeId(socket as TLSSocket),
       metrics: context.metrics.auth,
       log: context.log,

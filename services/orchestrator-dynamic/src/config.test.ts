@@ -41,6 +41,14 @@ describe('orchestratorConfig', () => {
     ]);
   });
 
+  test('reads who has which role, and refuses what is no SPIFFE ID', () => {
+    const operator = 'spiffe://neural-hive.local/operator';
+    expect(orchestratorConfig(least).roles).toMatchObject({ submit: [operator], approve: [operator] });
+    const API_APPROVERS = 'spiffe://neural-hive.local/a, spiffe://neural-hive.local/b';
+    expect(orchestratorConfig({ ...least, API_APPROVERS }).roles.approve).toEqual(API_APPROVERS.split(', '));
+    expect(problemsOf({ ...least, API_READERS: 'operator' })).toEqual([expect.stringMatching(/^API_READERS: /)]);
+  });
+
   test('refuses to fail open in production', () => {
     expect(problemsOf({ ...least, VAULT_FAIL_OPEN: 'true', ENVIRONMENT: 'development' })).toEqual([]);
     expect(problemsOf({ ...least, VAULT_FAIL_OPEN: 'true' })).toHaveLength(1);

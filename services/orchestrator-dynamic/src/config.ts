@@ -1,5 +1,24 @@
+import { SPIFFE_IDS } from '@neural-hive/contracts';
+import { messageOf } from '@neural-hive/security/common';
+import { SpiffeId } from '@neural-hive/security/spiffe';
 import { field, readConfig, readParts, type SecuritySettings, securitySettings } from '@neural-hive/service-runtime';
 import { z } from 'zod';
+import type { RoleTable } from './api/operations.ts';
+
+const spiffeIds = () =>
+  z
+    .string()
+    .default(SPIFFE_IDS.operator)
+    .transform((text, context) =>
+      text.split(',').map((item) => {
+        try {
+          return SpiffeId.parse(item.trim()).toString();
+        } catch (error) {
+          context.addIssue({ code: 'custom', message: messageOf(error) });
+          return '';
+        }
+      }),
+    );
 
 const environment = z.object({
   ENVIRONMENT: z.enum(['development', 'dev', 'local', 'test', 'staging', 'production']).default('production'),
@@ -23,6 +42,14 @@ const environment = z.object({
   /** How long a plan waits for somebody who can do it. */
   ADMISSION_WINDOW_SECONDS: field.seconds({ min: 0.1, max: 3_600 }).default(10),
 
+  /** Who may do what: SPIFFE IDs, separated by commas. Who has any role may read. Default: the operator. */
+  API_SUBMITTERS: spiffeIds(),
+  API_APPROVERS: spiffeIds(),
+  API_CANCELLERS: spiffeIds(),
+  API_READERS: spiffeIds(),
+  /** Whether who submitted a plan may approve it too. */
+  APPROVAL_BY_SUBMITTER: field.flag().default(true),
+
   /** How often the announcement login is compared with the stored one. */
   KV_POLL_SECONDS: field.seconds({ min: 0.05 }).default(5),
   ENGINE_POLL_MS: field.count({ min: 10, max: 10_000 }).default(200),
@@ -38,6 +65,7 @@ export interface OrchestratorConfig {
   /** How often the announcement login is compared with the stored one. */
   readonly kvPollMs: number;
   readonly api: { readonly host: string; readonly port: number };
+  readonly roles: RoleTable;
   readonly metrics: { readonly host: string; readonly port: number };
   readonly management: { readonly host: string; readonly port: number };
   readonly postgres: {
@@ -54,6 +82,7 @@ export interface OrchestratorConfig {
     readonly retryCapMs: number;
     readonly minTimeoutMs: number;
     readonly compensationRetries: number;
+    readonly selfApproval: boolean;
   };
 }
 
@@ -73,6 +102,12 @@ export function orchestratorConfig(
     security,
     kvPollMs: read.KV_POLL_SECONDS * 1_000,
     api: { host: read.HTTP_HOST, port: read.HTTP_PORT },
+    roles: {
+      submit: read.API_SUBMITTERS,
+      approve: read.API_APPROVERS,
+      cancel: read.API_CANCELLERS,
+      read: read.API_READERS,
+    },
     metrics: { host: read.METRICS_HOST, port: read.METRICS_PORT },
     management: { host: read.MANAGEMENT_HOST, port: read.MANAGEMENT_PORT },
     postgres: {
@@ -93,6 +128,7 @@ export function orchestratorConfig(
       retryCapMs: read.RETRY_MAX_INTERVAL_MS,
       minTimeoutMs: read.SLA_TICKET_MIN_TIMEOUT_MS,
       compensationRetries: read.COMPENSATION_MAX_RETRIES,
+      selfApproval: read.APPROVAL_BY_SUBMITTER,
     },
   };
 }

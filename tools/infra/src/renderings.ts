@@ -1,4 +1,5 @@
 import type { RenderOptions } from './helm.ts';
+import { serviceRenderings } from './services/renderings.ts';
 import { spireRenderings } from './spire/renderings.ts';
 import { vaultRenderings } from './vault/renderings.ts';
 
@@ -13,5 +14,6 @@ export function renderings(root: string): readonly Rendering[] {
   return [
     ...vaultRenderings(root), //
     ...spireRenderings(root),
+    ...serviceRenderings(root),
   ];
 }

@@ -26,11 +26,46 @@ const planView = z.object({
   final: z.boolean(),
   submittedBy: z.string(),
   decision: z.string(),
+  paused: z.boolean(),
   approval: z.looseObject({}),
   failure: z.looseObject({ message: z.string() }).nullable(),
   tickets: z.array(ticketView),
 });
 export type PlanView = z.infer<typeof planView>;
+
+const planList = z.object({
+  plans: z.array(
+    z.object({
+      id: z.string(),
+      status: z.string(),
+      final: z.boolean(),
+      submittedBy: z.string(),
+      submittedAtMs: z.number(),
+    }),
+  ),
+});
+
+const deadLetter = z.object({
+  ticketId: z.string(),
+  planId: z.string(),
+  taskId: z.string(),
+  taskType: z.string(),
+  compensates: z.string().nullable(),
+  errorClass: z.string(),
+  errorMessage: z.string(),
+  errorLogs: z.array(z.string()),
+  attempts: z.int(),
+  atMs: z.number(),
+  retriedAs: z.string().nullable(),
+  retriedBy: z.string().nullable(),
+});
+export type DeadLetter = z.infer<typeof deadLetter>;
+
+const deadLetterList = z.object({ deadLetters: z.array(deadLetter) });
+const deadLetterRetry = z.object({ retriedAs: z.string(), plan: planView });
+
+/** What a person may want of a plan. */
+export type PlanVerb = 'approve' | 'reject' | 'cancel' | 'pause' | 'resume';
 
 const progressLine = z.discriminatedUnion('type', [
   z.object({
@@ -76,9 +111,29 @@ export class OrchestratorClient {
     return this.#http.json('GET', planPath(id), planView);
   }
 
-  decide(id: string, verb: 'approve' | 'reject' | 'cancel', reason?: string): Promise<PlanView> {
+  async list(query: Readonly<Record<string, string>>): Promise<z.infer<typeof planList>['plans']> {
+    return (await this.#http.json('GET', `/api/v1/plans?${new URLSearchParams(query)}`, planList)).plans;
+  }
+
+  /** `reason`: kept in the audit trail; not for pausing and resuming. */
+  decide(id: string, verb: PlanVerb, reason?: string): Promise<PlanView> {
     const body = verb === 'cancel' ? { reason } : { comment: reason };
     return this.#http.json('POST', `${planPath(id)}/${verb}`, planView, reason === undefined ? {} : body);
+  }
+
+  /** Tickets that were given up, the newest first. */
+  async deadLetters(query: Readonly<Record<string, string>>): Promise<readonly DeadLetter[]> {
+    const path = `/api/v1/dead-letters?${new URLSearchParams(query)}`;
+    return (await this.#http.json('GET', path, deadLetterList)).deadLetters;
+  }
+
+  deadLetter(ticketId: string): Promise<DeadLetter> {
+    return this.#http.json('GET', `/api/v1/dead-letters/${encodeURIComponent(ticketId)}`, deadLetter);
+  }
+
+  retryDeadLetter(ticketId: string): Promise<z.infer<typeof deadLetterRetry>> {
+    const path = `/api/v1/dead-letters/${encodeURIComponent(ticketId)}/retry`;
+    return this.#http.json('POST', path, deadLetterRetry, {});
   }
 
   /**

@@ -1,5 +1,5 @@
 import { asOperator, type Operator } from '../client/operator.ts';
-import type { PlanView } from '../client/orchestrator-client.ts';
+import type { PlanVerb, PlanView } from '../client/orchestrator-client.ts';
 import { readPlanFile } from '../client/plan-file.ts';
 import { EXIT } from '../failure.ts';
 import type { Output } from '../output.ts';
@@ -53,15 +53,26 @@ export function showPlan(id: string, options: Options, output: Output): Promise<
   });
 }
 
+export function listPlans(options: Options & { status?: string; limit: string }, output: Output): Promise<number> {
+  return asOperator(options.home, async ({ orchestrator }) => {
+    const plans = await orchestrator.list({ limit: options.limit, ...(options.status && { status: options.status }) });
+    for (const { id, status, submittedAtMs, submittedBy } of plans) {
+      output.line(`${id.padEnd(40)} ${status.padEnd(17)} ${new Date(submittedAtMs).toISOString()} ${submittedBy}`);
+    }
+    output.result({ plans });
+    return EXIT.ok;
+  });
+}
+
 export function decidePlan(
-  verb: 'approve' | 'reject' | 'cancel',
+  verb: PlanVerb,
   id: string,
   options: Options & { reason?: string },
   output: Output,
 ): Promise<number> {
   return asOperator(options.home, async ({ orchestrator }) => {
     const view = await orchestrator.decide(id, verb, options.reason);
-    output.line(`plan ${view.id}: ${view.status}`);
+    output.line(`plan ${view.id}: ${view.status}${view.paused && !view.final ? ', paused' : ''}`);
     output.result(view);
     return EXIT.ok;
   });

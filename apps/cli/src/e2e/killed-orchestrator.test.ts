@@ -56,7 +56,7 @@ test('an orchestrator killed after each step of a plan goes on where it was, and
     expect(readdirSync(join(home.worker, 'releases', TARGET, 'releases'))).toHaveLength(1);
 
     // Each start has given back what the killed process before it had leased.
-    const leased = `database/creds/${DATABASE_ROLES.orchestrator}/`;
+    const leased = `database/creds/${DATABASE_ROLES.orchestrator}`;
     expect(countOpenLeases(join(home.authority, 'audit.log'), leased)).toBe(1);
 
     const count = planOf([

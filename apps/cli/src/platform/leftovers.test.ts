@@ -9,13 +9,13 @@ import { countDatabaseLeftovers, countOpenLeases } from './leftovers.ts';
 test('a lease that was made and not revoked is counted', () => {
   const file = join(mkdtempSync(join(tmpdir(), 'nh-audit-')), 'audit.log');
   const event = (name: string, lease: string): string =>
-    JSON.stringify({ type: 'event', event: name, lease_id: lease });
+    JSON.stringify({ type: 'event', event: name, path: `creds/${lease}`, lease_id: `digest of ${lease}` });
   writeFileSync(
     file,
     `${event('lease.created', 'a')}\n${event('lease.created', 'b')}\n${event('lease.revoked', 'a')}\n`,
   );
   expect(countOpenLeases(file)).toBe(1);
-  expect([countOpenLeases(file, 'b'), countOpenLeases(file, 'c')]).toEqual([1, 0]);
+  expect([countOpenLeases(file, 'creds/b'), countOpenLeases(file, 'creds/c')]).toEqual([1, 0]);
   expect(countOpenLeases(`${file}.missing`)).toBe(0);
 });
 

@@ -8,6 +8,8 @@ const ALPHABET = /^[A-Za-z0-9_-]*$/;
 const SPIFFE_ID = /^spiffe:\/\/([a-z0-9._-]{1,255})((?:\/(?!\.{1,2}(?:\/|$))[a-zA-Z0-9._-]+)*)$/;
 const KNOWN_TRUST_DOMAINS = ['example.org', 'foreign.org'];
 const MAX_TIME = Number.MAX_SAFE_INTEGER / 1000;
+/** ECMA-262, 21.4.1.1. */
+const LAST_DATE_MS = 8_640_000_000_000_000;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -110,6 +112,12 @@ export const JWT_RULES: readonly Rule<JwtCase>[] = [
     const end = Number(exp) + LEEWAY_SECONDS;
     return isFraction(question) && question.nowMs >= end * 1000 && Math.floor(question.nowMs / 1000) < end;
   }),
+  {
+    name: 'no Date, by which jose is told the time, lies behind the year 275760',
+    refusedBy: 'peer',
+    holds: ({ nowMs }) => nowMs > LAST_DATE_MS,
+    without: (question) => ({ ...question, nowMs: LAST_DATE_MS }),
+  },
   {
     name: 'the beginning is judged by the millisecond, by jose by the second',
     refusedBy: 'peer',

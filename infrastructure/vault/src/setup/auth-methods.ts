@@ -37,6 +37,7 @@ function loginsOfPlatform(): readonly Login[] {
   });
   const { namespace } = WORKLOADS['orchestrator-dynamic'];
   const migrator = { namespace, name: MIGRATOR_POLICY.name };
+  const rotator = { namespace, name: USER_ROTATOR_POLICY.name };
   const bootstrap = { namespace: BOOTSTRAP_NAMESPACE, name: BOOTSTRAP_POLICY.name };
   const tool = { spiffeId: SPIFFE_IDS.operator, job: true };
   return [
@@ -44,7 +45,7 @@ function loginsOfPlatform(): readonly Login[] {
     { role: OPERATOR_POLICY.name, serviceAccount: undefined, ...tool },
     { role: MIGRATOR_POLICY.name, serviceAccount: migrator, ...tool },
     { role: ANNOUNCE_ROTATOR_POLICY.name, serviceAccount: undefined, ...tool },
-    { role: USER_ROTATOR_POLICY.name, serviceAccount: undefined, ...tool },
+    { role: USER_ROTATOR_POLICY.name, serviceAccount: rotator, ...tool },
     { role: BOOTSTRAP_POLICY.name, serviceAccount: bootstrap, spiffeId: '', job: true },
     { role: TEMPORAL_SERVER_POLICY.name, serviceAccount: TEMPORAL_SERVICE_ACCOUNT, spiffeId: '', job: false },
   ];

@@ -176,6 +176,12 @@ export const BOOTSTRAP_POLICY: Policy = {
     rule(`${pki}/roles/*`, ...WRITE),
     rule(`${pki}/root/generate/internal`, 'create', 'update', 'sudo'),
     rule(`${pki}/cert/ca`, 'read'),
+    // Of a cluster: who is removed from it, and where its requests are written down.
+    rule('sys/storage/raft/autopilot/configuration', 'read', 'update'),
+    rule('sys/audit', 'read', 'sudo'),
+    rule('sys/audit/*', 'create', 'update', 'sudo'),
+    // OpenBao asks for a login besides the recovery keys; in Vault the keys alone are enough.
+    rule('sys/generate-root-token/*', 'create', 'read', 'update', 'delete', 'sudo'),
   ],
 };
 

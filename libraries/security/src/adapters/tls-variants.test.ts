@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { matchAny, matchId, type SpiffeId } from '../spiffe/index.ts';
 import { CertificateAuthority, FixedIdentity, x509SvidOf } from '../testing/index.ts';
 import { type SpiffeServerOptions, WebCertificate } from '../tls/index.ts';
@@ -142,6 +142,9 @@ describe.each(KINDS)('TLS and web variants with $name', (kind) => {
     expect(await ask(kind, good, rules)).toBe(CLIENT);
     const renamed = await serve(kind, { bundles, authorize: matchAny(), webCertificate: webCertificate('other.test') });
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    // Node warns of the variable, which is set on purpose here.
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    onTestFinished(() => warned.mockRestore());
     await expect(ask(kind, renamed, rules)).rejects.toThrow(/refused: .*altnames/);
     await expect(ask(kind, good, { ...rules, webPki: { ca: foreign.rootPem } })).rejects.toThrow(/refused/);
     // Without roots of its own it trusts those of Node, which do not know this one.

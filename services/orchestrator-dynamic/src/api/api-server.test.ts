@@ -5,9 +5,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { PlanEngine } from '../adapters/postgres/plan-engine.ts';
 import { DEFAULT_POLICY } from '../domain/index.ts';
 import { ApiFixture, type Credentials } from '../testing/api-fixture.ts';
-import { planOf } from '../testing/plans.ts';
+import { decisionOf, planOf } from '../testing/plans.ts';
 import { startTestDatabase, type TestDatabase } from '../testing/test-database.ts';
 import { TestWorker } from '../testing/test-worker.ts';
+
+const APPROVER = 'spiffe://neural-hive.local/approver';
+const CONSENSUS = 'spiffe://neural-hive.local/ns/neural-hive/sa/consensus-engine';
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -22,10 +25,13 @@ beforeAll(async () => {
   engine = await PlanEngine.open({
     pool,
     admission: { check: async () => ({ kind: 'able', warning: null }) },
-    policy: DEFAULT_POLICY,
+    policy: { ...DEFAULT_POLICY, retryBaseMs: 10, retryCapMs: 20 },
     pollMs: 20,
   });
-  api = await ApiFixture.open(engine);
+  api = await ApiFixture.open(engine, {
+    approve: [SPIFFE_IDS.operator, APPROVER],
+    submit: [SPIFFE_IDS.operator, CONSENSUS],
+  });
 });
 
 afterEach(async () => {
@@ -127,6 +133,56 @@ describe('plans', () => {
   });
 });
 
+describe('decisions', () => {
+  test('start the plan that they bring along, once, under the identity that brought them', async () => {
+    const decision = decisionOf(waitingPlan({ requires_approval: false }), { final_decision: 'conditional' });
+    const consensus = { token: api.tokenOf({ id: CONSENSUS }) };
+    const submitted = await api.call('POST', '/api/v1/decisions', consensus, decision);
+    expect(submitted).toMatchObject({
+      status: 201,
+      body: {
+        status: 'AWAITING_APPROVAL',
+        submittedBy: CONSENSUS,
+        decisionId: decision.decision_id,
+        decision: 'conditional',
+        approval: { reasons: ['the decision is conditional'] },
+      },
+    });
+    expect((await api.call('POST', '/api/v1/decisions', consensus, decision)).status).toBe(200);
+    const approved = { ...decision, final_decision: 'approve' };
+    expect((await api.call('POST', '/api/v1/decisions', consensus, approved)).status).toBe(409);
+    expect((await api.call('POST', '/api/v1/plans', consensus, decision.cognitive_plan)).status).toBe(409);
+  });
+
+  test('that are bad are refused with every problem, and nothing is stored', async () => {
+    const plan = waitingPlan();
+    const bad = { ...decisionOf(plan), aggregated_risk: 7, cognitive_plan: { ...plan, risk_score: 7 } };
+    const answer = await api.call('POST', '/api/v1/decisions', api.operator, bad);
+    expect(answer).toMatchObject({ status: 400, body: { error: { code: 'invalid_plan' } } });
+    const paths = answer.body.error.problems.map(({ path }: { path: string }) => path).sort();
+    expect(paths).toEqual(['$.aggregated_risk', '$.cognitive_plan.risk_score']);
+    expect(await stored(plan.plan_id)).toBe(0);
+  });
+});
+
+describe('roles', () => {
+  test('let each identity do what it is for, and all of them read', async () => {
+    const plan = waitingPlan();
+    const path = `/api/v1/plans/${plan.plan_id}`;
+    const approver = { token: api.tokenOf({ id: APPROVER }) };
+    const consensus = { token: api.tokenOf({ id: CONSENSUS }) };
+    expect((await api.call('POST', '/api/v1/plans', approver, plan)).status).toBe(403);
+    expect((await api.call('POST', '/api/v1/plans', consensus, plan)).status).toBe(201);
+    expect((await api.call('POST', `${path}/approve`, consensus)).status).toBe(403);
+    expect((await api.call('POST', `${path}/cancel`, approver)).status).toBe(403);
+    for (const reader of [approver, consensus, api.operator]) {
+      expect((await api.call('GET', path, reader)).body.status).toBe('AWAITING_APPROVAL');
+    }
+    const approved = await api.call('POST', `${path}/approve`, approver);
+    expect(approved.body.approval).toMatchObject({ verdict: 'approved', by: APPROVER });
+  });
+});
+
 describe('progress', () => {
   test('streams until the plan has ended and goes on after any line', async () => {
     const plan = waitingPlan();
@@ -160,7 +216,43 @@ describe('progress', () => {
       rest += chunk;
     });
     expect(linesOf(rest)).toEqual(lines.slice(4));
+    const told = async (after: string) => {
+      const { body } = await api.call('GET', `/api/v1/telemetry?limit=1000&after=${after}`, api.operator);
+      return body.events.filter((event: { plan_id: string }) => event.plan_id === plan.plan_id);
+    };
+    await expect
+      .poll(() => told('0-0'), { timeout: 10_000 })
+      .toMatchObject([{ event_type: 'FLOW_C_STARTED' }, { event_type: 'FLOW_C_COMPLETED', success: true }]);
+    expect(await told((await told('0-0'))[1].cursor)).toEqual([]);
+    expect((await api.call('GET', '/api/v1/telemetry?after=x', api.operator)).status).toBe(400);
     expect((await api.call('GET', `${path}/events?after=${lines[6].seq}`, api.operator)).status).toBe(200);
+  });
+});
+
+describe('dead letters', () => {
+  test('are listed, shown and tried again by those who may submit', async () => {
+    const plan = waitingPlan({ requires_approval: false });
+    worker = await TestWorker.open(database.worker, async () => ({ errorClass: 'backend' }));
+    await api.call('POST', '/api/v1/plans', api.operator, plan);
+    const listed = async () => {
+      const { body } = await api.call('GET', '/api/v1/dead-letters', api.operator);
+      return body.deadLetters.find(({ planId }: { planId: string }) => planId === plan.plan_id);
+    };
+    await expect.poll(listed, { timeout: 20_000 }).toMatchObject({ taskId: 'a', errorClass: 'backend' });
+    const { ticketId } = await listed();
+    const path = `/api/v1/dead-letters/${ticketId}`;
+    expect((await api.call('GET', path, api.operator)).body).toMatchObject({ ticketId, retriedAs: null });
+    const approver = { token: api.tokenOf({ id: APPROVER }) };
+    expect((await api.call('POST', `${path}/retry`, approver)).status).toBe(403);
+    const ended = async () => (await api.call('GET', `/api/v1/plans/${plan.plan_id}`, api.operator)).body.final;
+    await expect.poll(ended, { timeout: 20_000 }).toBe(true);
+    const retried = await api.call('POST', `${path}/retry`, api.operator);
+    expect(retried).toMatchObject({
+      status: 200,
+      body: { retriedAs: `${plan.plan_id}.r1`, plan: { id: `${plan.plan_id}.r1`, submittedBy: SPIFFE_IDS.operator } },
+    });
+    expect((await api.call('GET', '/api/v1/dead-letters/none', api.operator)).status).toBe(404);
+    expect((await api.call('POST', '/api/v1/dead-letters/none/retry', api.operator)).status).toBe(404);
   });
 });
 

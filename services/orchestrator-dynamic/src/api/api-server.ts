@@ -6,6 +6,8 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDe
 import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
 import { ApiError } from './api-error.ts';
 import { Authenticator, type AuthenticatorOptions } from './authenticator.ts';
+import { deadLetterRoutes } from './dead-letter-routes.ts';
+import { permission } from './permission.ts';
 import { planRoutes } from './plan-routes.ts';
 
 export interface ApiServerOptions {
@@ -41,7 +43,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   // The bytes as they came: the strict reader of this project reads them, once the caller is known.
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setNotFoundHandler(() => {
-    throw new ApiError('not_found', 'there is nothing here: the API is below /api/v1/plans');
+    throw new ApiError('not_found', 'there is nothing here: the API is below /api/v1');
   });
   app.setErrorHandler((error, _request, reply) => {
     const known = asApiError(error);
@@ -49,12 +51,9 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     if (known.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
     return reply.code(known.status).send(known.toJSON());
   });
-  planRoutes(app, {
-    engine,
-    authenticator: new Authenticator(authentication),
-    now: () => clock.now(),
-    signal: stopping.signal,
-  });
+  const may = permission(new Authenticator(authentication));
+  planRoutes(app, { engine, may, now: () => clock.now(), signal: stopping.signal });
+  deadLetterRoutes(app, { engine, may });
   await app.listen({ host, port });
   const address = app.server.address();
   let closed: Promise<void> | undefined;

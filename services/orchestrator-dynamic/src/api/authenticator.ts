@@ -3,7 +3,7 @@ import { events } from '@neural-hive/security/common';
 import { type AuthFailureReason, type AuthMetrics, authFailureReasonOf } from '@neural-hive/security/grpc';
 import { type JwtBundleSource, SpiffeError, type SpiffeId, verifyJwtSvid } from '@neural-hive/security/spiffe';
 import { ApiError } from './api-error.ts';
-import { OPERATIONS, type Operation } from './operations.ts';
+import { DEFAULT_ROLES, isAllowed, type Operation, type RoleTable } from './operations.ts';
 
 /** The reasons of the gRPC services, and one that only a caller with two credentials can have. */
 type RefusalReason = AuthFailureReason | 'identities_differ';
@@ -15,6 +15,8 @@ export interface AuthenticatorOptions {
   readonly issuer: string;
   /** Seconds that a token may be past its times. 0 where caller and service share one clock. */
   readonly leewaySeconds: number;
+  /** Who may do what. Default: the operator, everything. */
+  readonly roles?: RoleTable;
   /** The verified X509-SVID of the connection; undefined when the caller showed none. */
   readonly peerSpiffeId: (socket: Socket) => SpiffeId | undefined;
   /** The gRPC services' counters; `method` is the operation. */
@@ -41,12 +43,11 @@ export class Authenticator {
 
   /** The caller's identity. Throws `ApiError` 401 for one that is not proved, 403 for one that may not. */
   authorize(operation: Operation, caller: Caller): SpiffeId {
-    const { metrics, log } = this.#options;
+    const { metrics, log, roles = DEFAULT_ROLES } = this.#options;
     let id: SpiffeId | undefined;
     try {
       id = this.#identify(caller);
-      const allowed: readonly string[] = OPERATIONS[operation];
-      if (!allowed.includes(id.toString())) {
+      if (!isAllowed(operation, id.toString(), roles)) {
         throw new Refusal('not_allowed', 'permission_denied', `${id} may not ${operation}`);
       }
       metrics?.attempt(operation, 'allowed');

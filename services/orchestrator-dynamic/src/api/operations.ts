@@ -1,16 +1,42 @@
 import { SPIFFE_IDS } from '@neural-hive/contracts';
 
-/** Everything that the API does, and who may have it done. What is not listed is refused. */
+/** What a caller may be trusted with. Who has any of them may read. */
+export const ROLES = ['submit', 'approve', 'cancel', 'read'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** The SPIFFE IDs that have each role. */
+export type RoleTable = Readonly<Record<Role, readonly string[]>>;
+
+/** People and tools; a deployment names the identities of its own. */
+export const DEFAULT_ROLES: RoleTable = {
+  submit: [SPIFFE_IDS.operator],
+  approve: [SPIFFE_IDS.operator],
+  cancel: [SPIFFE_IDS.operator],
+  read: [SPIFFE_IDS.operator],
+};
+
+/** Everything that the API does, and the role that it takes. What is not listed is refused. */
 export const OPERATIONS = {
-  SubmitPlan: [SPIFFE_IDS.operator],
-  ApprovePlan: [SPIFFE_IDS.operator],
-  RejectPlan: [SPIFFE_IDS.operator],
-  CancelPlan: [SPIFFE_IDS.operator],
-  PausePlan: [SPIFFE_IDS.operator],
-  ResumePlan: [SPIFFE_IDS.operator],
-  GetPlan: [SPIFFE_IDS.operator],
-  ListPlans: [SPIFFE_IDS.operator],
-  WatchPlan: [SPIFFE_IDS.operator],
-} as const satisfies Record<string, readonly string[]>;
+  SubmitPlan: 'submit',
+  SubmitDecision: 'submit',
+  ApprovePlan: 'approve',
+  RejectPlan: 'approve',
+  CancelPlan: 'cancel',
+  PausePlan: 'cancel',
+  ResumePlan: 'cancel',
+  GetPlan: 'read',
+  ListPlans: 'read',
+  WatchPlan: 'read',
+  ReadTelemetry: 'read',
+  ListDeadLetters: 'read',
+  GetDeadLetter: 'read',
+  RetryDeadLetter: 'submit',
+} as const satisfies Record<string, Role>;
 
 export type Operation = keyof typeof OPERATIONS;
+
+/** Whether `spiffeId` may have `operation` done. */
+export function isAllowed(operation: Operation, spiffeId: string, roles: RoleTable): boolean {
+  const role = OPERATIONS[operation];
+  return role === 'read' ? ROLES.some((any) => roles[any].includes(spiffeId)) : roles[role].includes(spiffeId);
+}

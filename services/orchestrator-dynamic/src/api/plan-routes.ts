@@ -1,29 +1,31 @@
 import { Readable } from 'node:stream';
-import { EncodingError, parseStrictJson } from '@neural-hive/security/encoding';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
 import { z } from 'zod';
 import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
+import type { SubmitOutcome } from '../adapters/postgres/submit-plan.ts';
+import { isTelemetryCursor } from '../adapters/postgres/telemetry-feed.ts';
 import type { WishAction } from '../adapters/postgres/wish.ts';
-import { checkPlan, jsonPath, PLAN_STATUSES, type PlanState, viewPlan } from '../domain/index.ts';
+import {
+  checkDecision,
+  checkPlan,
+  PLAN_STATUSES,
+  type PlanProblem,
+  type PlanState,
+  viewPlan,
+} from '../domain/index.ts';
 import { ApiError } from './api-error.ts';
-import type { Authenticator } from './authenticator.ts';
 import type { Operation } from './operations.ts';
 import { progressLines } from './progress-stream.ts';
+import { readJson, readQuery, readWish } from './requests.ts';
 
 export interface PlanRoutesOptions {
   readonly engine: PlanEngine;
-  readonly authenticator: Authenticator;
+  /** What a route needs so that only who may have `operation` done gets through, before the body is read. */
+  readonly may: (operation: Operation) => RouteShorthandOptions;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** Aborted when the service stops: ends the streams. */
   readonly signal: AbortSignal;
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** SPIFFE ID of the caller, proved and allowed. */
-    callerId: string;
-  }
 }
 
 const text = z.string().max(4_096).nullable().default(null);
@@ -39,35 +41,27 @@ const listQuery = z.strictObject({
   status: z.enum(PLAN_STATUSES).optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
+const telemetryQuery = z.strictObject({
+  after: z.string().refine(isTelemetryCursor, 'must be the cursor of an event').default('0-0'),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
 const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0) });
 
-/** `/api/v1/plans` and what is below it. Every route names its operation; the caller is checked before the body is read. */
+/** `/api/v1/plans`, what is below it, `/api/v1/decisions` and `/api/v1/telemetry`. Every route names its operation; the caller is checked before the body is read. */
 export function planRoutes(app: FastifyInstance, options: PlanRoutesOptions): void {
-  const { engine, authenticator, now, signal } = options;
-
-  const may = (operation: Operation) => ({
-    onRequest: async (request: FastifyRequest): Promise<void> => {
-      const id = authenticator.authorize(operation, {
-        socket: request.raw.socket,
-        authorization: request.raw.headersDistinct.authorization ?? [],
-      });
-      request.callerId = id.toString();
-    },
-  });
+  const { engine, may, now, signal } = options;
 
   app.post('/api/v1/plans', may('SubmitPlan'), async (request, reply) => {
     const checked = checkPlan(readJson(request.body), now());
-    if (!checked.ok) {
-      const { problems } = checked;
-      throw new ApiError('invalid_plan', `the plan has ${problems.length} problem(s) and was not stored`, { problems });
-    }
-    const { plan } = checked;
-    const outcome = await engine.submit(plan, request.callerId);
-    if (outcome.kind === 'conflict') {
-      throw new ApiError('conflict', `another plan has the id ${plan.plan_id}: give this one an id of its own`);
-    }
-    reply.code(outcome.created ? 201 : 200).header('location', `/api/v1/plans/${encodeURIComponent(plan.plan_id)}`);
-    return viewPlan(outcome.state);
+    if (!checked.ok) throw invalidPlan('plan', checked.problems);
+    return accept(await engine.submit(checked.plan, request.callerId), checked.plan.plan_id, reply);
+  });
+
+  app.post('/api/v1/decisions', may('SubmitDecision'), async (request, reply) => {
+    const checked = checkDecision(readJson(request.body), now());
+    if (!checked.ok) throw invalidPlan('decision', checked.problems);
+    const { decision, plan } = checked;
+    return accept(await engine.submit(plan, request.callerId, decision), plan.plan_id, reply);
   });
 
   app.get('/api/v1/plans', may('ListPlans'), async (request) => {
@@ -83,12 +77,16 @@ export function planRoutes(app: FastifyInstance, options: PlanRoutesOptions): vo
     return streamProgress(reply, progressLines(engine, plan.plan_id, after, gone(request, signal)));
   });
 
+  app.get('/api/v1/telemetry', may('ReadTelemetry'), async (request) => {
+    const { after, limit } = readQuery(telemetryQuery, request);
+    return engine.telemetryAfter(after, limit);
+  });
+
   for (const action of Object.keys(WISHES) as WishAction[]) {
     const { operation, body } = WISHES[action];
     app.post(`/api/v1/plans/:id/${action}`, may(operation), async (request) => {
-      const parsed = body.safeParse(isEmpty(request.body) ? {} : readJson(request.body));
-      if (!parsed.success) throw invalidRequest(parsed.error);
-      const outcome = await engine.wish(idOf(request), { action, by: request.callerId, text: parsed.data });
+      const text = readWish(body, request);
+      const outcome = await engine.wish(idOf(request), { action, by: request.callerId, text });
       if (outcome.kind === 'unknown') throw unknownPlan(request);
       // Wishing again for what was done already is no conflict.
       if (outcome.kind === 'refused' && !isFulfilled(action, outcome.state)) {
@@ -97,6 +95,18 @@ export function planRoutes(app: FastifyInstance, options: PlanRoutesOptions): vo
       return viewPlan(outcome.state);
     });
   }
+}
+
+function accept(outcome: SubmitOutcome, planId: string, reply: FastifyReply) {
+  if (outcome.kind === 'conflict') {
+    throw new ApiError('conflict', `another plan has the id ${planId}: give this one an id of its own`);
+  }
+  reply.code(outcome.created ? 201 : 200).header('location', `/api/v1/plans/${encodeURIComponent(planId)}`);
+  return viewPlan(outcome.state);
+}
+
+function invalidPlan(what: 'plan' | 'decision', problems: readonly PlanProblem[]): ApiError {
+  return new ApiError('invalid_plan', `the ${what} has ${problems.length} problem(s) and was not stored`, { problems });
 }
 
 function isFulfilled(action: WishAction, { approval, outcome, status }: PlanState): boolean {
@@ -133,30 +143,4 @@ function streamProgress(reply: FastifyReply, lines: AsyncGenerator<string>): Fas
     .header('content-type', 'application/x-ndjson')
     .header('cache-control', 'no-store')
     .send(Readable.from(lines, { objectMode: false, encoding: 'utf8' }));
-}
-
-function isEmpty(body: unknown): boolean {
-  return body === undefined || body === null || (Buffer.isBuffer(body) && body.length === 0);
-}
-
-function readJson(body: unknown): unknown {
-  if (!Buffer.isBuffer(body)) throw new ApiError('invalid_json', 'send a JSON body (content-type: application/json)');
-  try {
-    return parseStrictJson(body);
-  } catch (error) {
-    if (!(error instanceof EncodingError)) throw error;
-    const problems = [{ path: '$', message: error.message }];
-    throw new ApiError('invalid_json', `the body is no JSON that is taken here: ${error.message}`, { problems });
-  }
-}
-
-function readQuery<Schema extends z.ZodType>(schema: Schema, request: FastifyRequest): z.output<Schema> {
-  const parsed = schema.safeParse(request.query);
-  if (!parsed.success) throw invalidRequest(parsed.error);
-  return parsed.data;
-}
-
-function invalidRequest(error: z.ZodError): ApiError {
-  const problems = error.issues.map(({ path, message }) => ({ path: jsonPath(path), message }));
-  return new ApiError('invalid_request', 'the request is not as it should be', { problems });
 }

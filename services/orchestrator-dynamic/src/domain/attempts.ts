@@ -1,4 +1,5 @@
 import type { ErrorClass } from '@neural-hive/contracts';
+import { deadLetterOf } from './dead-letter.ts';
 import type { AttemptOutcome, PlanEventOf } from './plan-event.ts';
 import type { TicketState } from './plan-state.ts';
 import type { PlanTurn } from './plan-turn.ts';
@@ -87,6 +88,8 @@ function retryOrFail(turn: PlanTurn, ticket: TicketState, outcome: AttemptOutcom
   const undoing = failed.compensates !== null;
   const worthIt = undoing ? errorClass !== 'parameters' : turn.head.outcome === null && isWorthRetrying(errorClass);
   if (!worthIt || failed.retryCount >= failed.maxRetries) {
+    // What is final at once is the plan's mistake or the program's answer; what was tried to the end is worth a look.
+    if (worthIt || undoing) bury(turn, failed);
     fail(turn, failed, errorClass, errorMessage);
     return;
   }
@@ -101,7 +104,13 @@ function giveUp(turn: PlanTurn, ticket: TicketState, errorClass: ErrorClass, err
     turn.emit({ type: 'cancelTicket', ticketId: ticket.ticketId, claimed: ticket.status === 'RUNNING' });
   }
   if (ticket.stage === 'backoff') turn.emit({ type: 'clearTimer', timerId: retryTimerOf(ticket) });
-  fail(turn, turn.change(ticket, { errorClass, errorMessage }), errorClass, errorMessage);
+  const failed = turn.change(ticket, { errorClass, errorMessage });
+  bury(turn, failed);
+  fail(turn, failed, errorClass, errorMessage);
+}
+
+function bury(turn: PlanTurn, ticket: TicketState): void {
+  turn.emit({ type: 'buryTicket', letter: deadLetterOf(turn.head.plan.plan_id, ticket, turn.atMs) });
 }
 
 function fail(turn: PlanTurn, ticket: TicketState, errorClass: ErrorClass, message: string): void {

@@ -33,6 +33,7 @@ interface Drawn {
   readonly choices: fc.Stream<number>;
   readonly outcomes: fc.Stream<ErrorClass | null>;
   readonly cancelAt: number;
+  readonly pauseAt: number;
 }
 
 const run: fc.Arbitrary<Drawn> = fc.record({
@@ -41,18 +42,21 @@ const run: fc.Arbitrary<Drawn> = fc.record({
   choices: fc.infiniteStream(fc.nat(1_000)),
   outcomes: fc.infiniteStream(failure),
   cancelAt: fc.option(fc.nat(40), { freq: 3, nil: -1 }),
+  pauseAt: fc.option(fc.nat(40), { freq: 3, nil: -1 }),
 });
 
 /** Plays one plan to its end and checks what must hold after every event. */
-function play({ tasks, riskBand, choices, outcomes, cancelAt }: Drawn) {
+function play({ tasks, riskBand, choices, outcomes, cancelAt, pauseAt }: Drawn) {
   const simulation = new PlanSimulation(planOf(tasks, { risk_band: riskBand }));
   simulation.admit();
   const undone: string[] = [];
   for (let step = 0; !isFinal(simulation.now.status); step += 1) {
     expect(step).toBeLessThan(2_000);
     if (step === cancelAt) simulation.apply({ type: 'cancel', by: 'operator', reason: null });
+    else if (step === pauseAt) simulation.apply({ type: 'pause', by: 'operator' });
     else takeStep(simulation, choices, outcomes);
     assertPublishedInOrder(simulation.now);
+    assertDeadlinesRun(simulation);
     for (const ticket of simulation.now.tickets.values()) {
       if (ticket.status === 'COMPENSATING' && !undone.includes(ticket.taskId)) undone.push(ticket.taskId);
     }
@@ -63,14 +67,15 @@ function play({ tasks, riskBand, choices, outcomes, cancelAt }: Drawn) {
 
 function takeStep(simulation: PlanSimulation, choices: fc.Stream<number>, outcomes: fc.Stream<ErrorClass | null>) {
   const steps: (() => void)[] = [];
-  for (const ticketId of simulation.queued) steps.push(() => simulation.claim(ticketId));
+  if (simulation.paused) steps.push(() => simulation.apply({ type: 'resume', by: 'operator' }));
+  else for (const ticketId of simulation.queued) steps.push(() => simulation.claim(ticketId));
   for (const ticketId of simulation.claimed.keys()) {
     steps.push(() => {
       const errorClass = next(outcomes);
       if (errorClass === null) simulation.finish(ticketId);
       else simulation.fail(ticketId, errorClass);
     });
-    steps.push(() => simulation.claim(ticketId, { takeover: true }));
+    if (!simulation.paused) steps.push(() => simulation.claim(ticketId, { takeover: true }));
   }
   for (const timerId of simulation.timers.keys()) {
     if (timerId.startsWith('retry:')) steps.push(() => simulation.fire(timerId));
@@ -97,10 +102,18 @@ function assertPublishedInOrder(state: PlanState): void {
   }
 }
 
+/** Every ticket that was published and has not ended has a deadline, and none has one while its plan is paused. */
+function assertDeadlinesRun({ now, timers }: PlanSimulation): void {
+  for (const { ticketId, publishedAtMs, stage } of now.tickets.values()) {
+    const runs = publishedAtMs !== null && stage !== 'ended' && !now.paused;
+    expect(timers.has(`deadline:${ticketId}`)).toBe(runs);
+  }
+}
+
 /** Results and timers that come a second time change nothing. */
 function repeatIsNoOp({ now, events }: PlanSimulation): void {
   const last = events.at(-1);
-  if (last === undefined || last.type === 'cancel') return;
+  if (last === undefined || last.type === 'cancel' || last.type === 'pause' || last.type === 'resume') return;
   const again = decide(now, last);
   expect(again.commands).toEqual([]);
   expect(again.state).toBe(now);

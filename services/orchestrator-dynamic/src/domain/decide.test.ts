@@ -21,54 +21,6 @@ function complete(simulation: PlanSimulation, ticketId: string): void {
   simulation.finish(ticketId);
 }
 
-describe('approval', () => {
-  test('a plan that no rule holds back starts at once', () => {
-    const simulation = new PlanSimulation(planOf([{ id: 'a' }]));
-    expect(simulation.now).toMatchObject({ status: 'ADMITTING', approval: { verdict: 'not_required' } });
-    expect(simulation.now.decision.final_decision).toBe('approve');
-  });
-
-  test.each([
-    [{ requires_approval: true }],
-    [{ is_destructive: true }],
-    [{ destructive_tasks: ['a'] }],
-    [{ risk_band: 'high' as const }],
-    [{ risk_band: 'critical' as const }],
-  ])('%j waits, publishes nothing, and its direct decision approves nothing', (overrides) => {
-    const simulation = new PlanSimulation(planOf([{ id: 'a' }], overrides));
-    simulation.admit();
-    expect(simulation.now).toMatchObject({ status: 'AWAITING_APPROVAL', approval: { verdict: 'pending' } });
-    expect(simulation.now.decision.final_decision).toBe('review_required');
-    expect(simulation.publications).toEqual([]);
-    simulation.apply({ type: 'approved', by: OPERATOR, comment: 'go' });
-    simulation.admit();
-    expect(simulation.now).toMatchObject({
-      status: 'RUNNING',
-      approval: { verdict: 'approved', by: OPERATOR, comment: 'go' },
-    });
-    expect(simulation.publications).toEqual([`${id('a')}:0`]);
-  });
-
-  test('a rejected plan ends, and cannot be approved afterwards', () => {
-    const simulation = new PlanSimulation(planOf([{ id: 'a' }], { requires_approval: true }));
-    simulation.apply({ type: 'rejected', by: OPERATOR, comment: null });
-    expect(simulation.now.status).toBe('REJECTED');
-    const late = simulation.apply({ type: 'approved', by: OPERATOR, comment: null });
-    expect(late.refusal).toContain('REJECTED');
-    expect(simulation.publications).toEqual([]);
-  });
-
-  test('a plan whose own status is rejected never starts', () => {
-    expect(new PlanSimulation(planOf([{ id: 'a' }], { status: 'rejected' })).now.status).toBe('REJECTED');
-  });
-
-  test('a plan that nobody approves in time fails', () => {
-    const simulation = new PlanSimulation(planOf([{ id: 'a' }], { requires_approval: true, valid_until: 99_000 }));
-    simulation.fire('approval-expiry');
-    expect(simulation.now).toMatchObject({ status: 'FAILED', failure: { errorClass: 'expired' } });
-  });
-});
-
 describe('tickets', () => {
   test('carry the priority, security level, retries and quality of service of their plan', () => {
     const plan = planOf([{ id: 'a' }], {
@@ -111,6 +63,28 @@ describe('tickets', () => {
       ticket: { metadata: { 'dependency.a.artifact': 'sha' } },
     });
     expect(JSON.stringify(commands)).not.toContain('xxx');
+  });
+
+  test('that are ready together are published with the longest path first', () => {
+    const plan = planOf([{ id: 'short' }, { id: 'long' }, { id: 'middle' }, { id: 'end', needs: ['long'] }]);
+    const tasks = plan.tasks.map((task) =>
+      task.task_id === 'middle' ? { ...task, estimated_duration_ms: 90_000 } : task,
+    );
+    const simulation = new PlanSimulation({ ...plan, tasks });
+    const { commands } = simulation.admit();
+    const published = commands.flatMap((command) => (command.type === 'publishTicket' ? [command] : []));
+    expect(published.map(({ ticket }) => ticket.task_id)).toEqual(['long', 'middle', 'short']);
+    expect(published.map(({ rankMs }) => simulation.nowMs - rankMs)).toEqual([120_000, 90_000, 60_000]);
+  });
+
+  test('however long the path behind them is, gain no more than a quarter of an hour on other plans', () => {
+    const tasks = Array.from({ length: 40 }, (_, index) => ({
+      id: `t${index}`,
+      needs: index === 0 ? [] : [`t${index - 1}`],
+    }));
+    const simulation = new PlanSimulation(planOf(tasks));
+    const { commands } = simulation.admit();
+    expect(commands[0]).toMatchObject({ rankMs: simulation.nowMs - 900_000 });
   });
 
   test('a transient failure is tried again after a wait, as often as the risk band allows', () => {
@@ -253,8 +227,9 @@ describe('wishes', () => {
 
   test('a paused plan publishes nothing until it is resumed', () => {
     const simulation = running([{ id: 'a' }, { id: 'b', needs: ['a'] }]);
+    simulation.claim(id('a'));
     simulation.apply({ type: 'pause', by: OPERATOR });
-    complete(simulation, id('a'));
+    simulation.finish(id('a'));
     expect(simulation.queued.size).toBe(0);
     simulation.apply({ type: 'resume', by: OPERATOR });
     expect(simulation.queued).toEqual(new Set([id('b')]));
@@ -266,12 +241,58 @@ describe('wishes', () => {
       { id: 'b', needs: ['a'] },
     ]);
     complete(simulation, id('a'));
-    simulation.apply({ type: 'pause', by: OPERATOR });
     simulation.claim(id('b'));
+    simulation.apply({ type: 'pause', by: OPERATOR });
     simulation.fail(id('b'));
     expect(simulation.queued.size).toBe(0);
     simulation.apply({ type: 'resume', by: OPERATOR });
     expect(simulation.queued).toEqual(new Set([compensationIdOf(id('a'))]));
+  });
+
+  test('while a plan is paused nobody claims what waits already', () => {
+    const simulation = running([{ id: 'a' }]);
+    simulation.apply({ type: 'pause', by: OPERATOR });
+    expect(simulation.paused).toBe(true);
+    expect(simulation.apply({ type: 'pause', by: OPERATOR }).commands).toEqual([]);
+    simulation.apply({ type: 'resume', by: OPERATOR });
+    complete(simulation, id('a'));
+    expect(simulation.now.status).toBe('COMPLETED');
+  });
+
+  test('a pause costs no ticket any of its deadline, in the queue, running or waiting for a retry', () => {
+    const simulation = running([{ id: 'queued' }, { id: 'running' }, { id: 'failed' }]);
+    simulation.claim(id('running'));
+    simulation.claim(id('failed'));
+    simulation.fail(id('failed'), 'backend');
+    const ids = ['queued', 'running', 'failed'].map((taskId) => `deadline:${id(taskId)}`);
+    const before = ids.map((timerId) => simulation.timers.get(timerId) ?? 0);
+    simulation.apply({ type: 'pause', by: OPERATOR });
+    expect(ids.filter((timerId) => simulation.timers.has(timerId))).toEqual([]);
+    simulation.nowMs += 3_600_000;
+    simulation.fire(`retry:${id('failed')}:1`);
+    const { commands } = simulation.apply({ type: 'resume', by: OPERATOR });
+    const after = ids.map((timerId) => simulation.timers.get(timerId) ?? 0);
+    for (const [index, fireAtMs] of after.entries()) {
+      expect(fireAtMs - (before[index] ?? 0)).toBeGreaterThanOrEqual(3_600_000);
+    }
+    const postponed = commands.flatMap((command) => (command.type === 'postponeTicket' ? [command.ticket] : []));
+    expect(postponed.map(({ ticket_id, sla }) => [ticket_id, sla.deadline])).toEqual([
+      [id('queued'), after[0]],
+      [id('running'), after[1]],
+    ]);
+    expect(simulation.queued).toEqual(new Set([id('queued'), id('failed')]));
+  });
+
+  test('a paused plan can be cancelled, and does not wait for anybody to resume it', () => {
+    const simulation = running([
+      { id: 'a', type: 'BUILD' },
+      { id: 'b', needs: ['a'] },
+    ]);
+    complete(simulation, id('a'));
+    simulation.apply({ type: 'pause', by: OPERATOR });
+    simulation.apply({ type: 'cancel', by: OPERATOR, reason: null });
+    complete(simulation, compensationIdOf(id('a')));
+    expect(simulation.now).toMatchObject({ status: 'CANCELLED', paused: false });
   });
 
   test('a plan that nobody alive can do fails before anything is published', () => {

@@ -1,12 +1,13 @@
 import { approvalReasons } from './approval.ts';
 import { onClaimed, onResult, onTimer } from './attempts.ts';
 import { maxRetriesOf } from './execution-ticket.ts';
+import { liftPause, pause } from './pausing.ts';
 import type { PlanEvent, PlanEventOf } from './plan-event.ts';
 import type { PlanState, PlanStatus, TicketState } from './plan-state.ts';
 import { UNTRIED } from './plan-state.ts';
 import { type Decision, PlanTurn } from './plan-turn.ts';
 import { publishReady } from './publishing.ts';
-import { settle, stop } from './stopping.ts';
+import { settle, stop, undoAgain } from './stopping.ts';
 import { ticketIdOf } from './ticket-id.ts';
 
 const APPROVAL_TIMER = 'approval-expiry';
@@ -22,7 +23,7 @@ export function decide(state: PlanState | undefined, event: PlanEvent): Decision
     return onSubmitted(event);
   }
   const turn = new PlanTurn(state, event.atMs);
-  const refusal = turn.ended ? endedRefusal(state, event) : apply(turn, event);
+  const refusal = turn.ended && event.type !== 'retried' ? endedRefusal(state, event) : apply(turn, event);
   return refusal === null ? turn.decision() : { state, commands: [], changed: [], refusal };
 }
 
@@ -55,10 +56,12 @@ function apply(turn: PlanTurn, event: PlanEvent): string | null {
     case 'cancel':
       return onCancel(turn);
     case 'pause':
-      if (!turn.head.paused) turn.set({ paused: true });
+      if (!turn.head.paused) pause(turn);
       return null;
     case 'resume':
       return onResume(turn);
+    case 'retried':
+      return onRetried(turn, event);
   }
 }
 
@@ -81,6 +84,7 @@ function onSubmitted(event: PlanEventOf<'submitted'>): Decision {
         comment: null,
       },
       paused: false,
+      pausedAtMs: null,
       outcome: null,
       failure: null,
       warning: null,
@@ -93,8 +97,9 @@ function onSubmitted(event: PlanEventOf<'submitted'>): Decision {
   for (const task of plan.tasks) turn.add(newTicket(event, task.task_id, task.task_type));
   if (decision.final_decision === 'reject') endUnstarted(turn, 'REJECTED');
   else if (reasons.length === 0) start(turn);
-  else if (plan.valid_until !== null) {
-    turn.emit({ type: 'setTimer', timerId: APPROVAL_TIMER, fireAtMs: plan.valid_until });
+  else {
+    const ends = [plan.valid_until, decision.valid_until].filter((atMs) => atMs !== null);
+    if (ends.length > 0) turn.emit({ type: 'setTimer', timerId: APPROVAL_TIMER, fireAtMs: Math.min(...ends) });
   }
   return turn.decision();
 }
@@ -123,9 +128,12 @@ function endUnstarted(turn: PlanTurn, status: 'REJECTED' | 'FAILED' | 'CANCELLED
 }
 
 function onVerdict(turn: PlanTurn, event: PlanEventOf<'approved' | 'rejected'>): string | null {
-  const { approval, status } = turn.head;
+  const { approval, policy, status, submittedBy } = turn.head;
   if (status !== 'AWAITING_APPROVAL') return `the plan waits for no approval: it is ${status}`;
   const { by, atMs, comment } = event;
+  if (event.type === 'approved' && policy.selfApproval === false && by === submittedBy) {
+    return 'who submitted the plan may not approve it as well';
+  }
   turn.set({ approval: { ...approval, verdict: event.type, by, atMs, comment } });
   turn.emit({ type: 'clearTimer', timerId: APPROVAL_TIMER });
   if (event.type === 'approved') start(turn);
@@ -163,14 +171,25 @@ function onCancel(turn: PlanTurn): string | null {
     return null;
   }
   if (turn.head.outcome !== null) return `the plan is ending already: it is ${turn.head.status}`;
+  // Whoever wants an end does not want to wait for it.
+  if (turn.head.paused) liftPause(turn);
   stop(turn, 'CANCELLED', null);
   return null;
 }
 
 function onResume(turn: PlanTurn): null {
   if (!turn.head.paused) return null;
-  turn.set({ paused: false });
+  liftPause(turn);
   if (turn.head.outcome === null) publishReady(turn);
   else settle(turn);
+  return null;
+}
+
+function onRetried(turn: PlanTurn, { ticketId }: PlanEventOf<'retried'>): string | null {
+  const ticket = turn.ticket(ticketId);
+  if (ticket?.compensates == null || ticket.status !== 'FAILED')
+    return 'only an undo that was given up can be tried again';
+  if (!turn.ended) return `its plan is ending still: it is ${turn.head.status}`;
+  undoAgain(turn, ticket);
   return null;
 }

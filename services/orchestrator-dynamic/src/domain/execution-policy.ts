@@ -14,6 +14,8 @@ export interface ExecutionPolicy {
   readonly compensationRetries: number;
   /** A ticket that makes more holders go silent is at fault itself. Default 10. */
   readonly maxTakeovers: number;
+  /** Whether who submitted a plan may approve it too. Default true. */
+  readonly selfApproval: boolean;
 }
 
 export const DEFAULT_POLICY: ExecutionPolicy = {
@@ -24,4 +26,5 @@ export const DEFAULT_POLICY: ExecutionPolicy = {
   queueLimitMs: 3_600_000,
   compensationRetries: 5,
   maxTakeovers: 10,
+  selfApproval: true,
 };

@@ -11,10 +11,14 @@ export function maxRetriesOf(riskBand: RiskBand): number {
   return RETRIES_BY_RISK[riskBand];
 }
 
+/** How long a task takes, as its plan says; a plan that does not say is taken to mean a minute. */
+export function estimateMsOf(task: TaskNode): number {
+  return task.estimated_duration_ms ?? DEFAULT_ESTIMATE_MS;
+}
+
 /** How long one attempt may take. */
 export function timeoutMsOf(task: TaskNode, policy: ExecutionPolicy): number {
-  const estimateMs = task.estimated_duration_ms ?? DEFAULT_ESTIMATE_MS;
-  return Math.ceil(Math.max(policy.minTimeoutMs, estimateMs * policy.timeoutFactor));
+  return Math.ceil(Math.max(policy.minTimeoutMs, estimateMsOf(task) * policy.timeoutFactor));
 }
 
 /**

@@ -1,5 +1,7 @@
 export * from './approval.ts';
+export * from './dead-letter.ts';
 export { decide } from './decide.ts';
+export * from './decision-problems.ts';
 export * from './execution-policy.ts';
 export * from './plan-command.ts';
 export * from './plan-event.ts';
@@ -9,4 +11,5 @@ export * from './plan-state.ts';
 export type { Decision } from './plan-turn.ts';
 export * from './plan-view.ts';
 export { COMPENSATED_TYPES } from './stopping.ts';
+export * from './telemetry-event.ts';
 export * from './ticket-id.ts';

@@ -42,6 +42,8 @@ export type PlanEvent = { readonly atMs: number } & (
   | { readonly type: 'timer'; readonly timerId: string }
   | { readonly type: 'cancel'; readonly by: string; readonly reason: string | null }
   | { readonly type: 'pause' | 'resume'; readonly by: string }
+  /** Somebody has an undo tried again that was given up; its plan had ended. */
+  | { readonly type: 'retried'; readonly ticketId: string; readonly by: string }
 );
 
 export type PlanEventOf<Type extends PlanEvent['type']> = Extract<PlanEvent, { readonly type: Type }>;

@@ -69,3 +69,29 @@ export function findCycles(tasks: readonly GraphNode[]): readonly (readonly stri
 function edgesOf(byId: ReadonlyMap<string, GraphNode>, taskId: string): Iterator<string> {
   return (byId.get(taskId)?.dependencies ?? []).filter((id) => byId.has(id)).values();
 }
+
+/**
+ * For each task the length of the longest path that begins with it, itself included; the longest of all is the critical
+ * path. A task that is in a cycle, or behind one, has none.
+ */
+export function longestPaths<Node extends GraphNode>(
+  tasks: readonly Node[],
+  lengthOf: (task: Node) => number,
+): ReadonlyMap<string, number> {
+  const dependents = dependentsOf(tasks);
+  const byId = new Map(tasks.map((task) => [task.task_id, task]));
+  const open = new Map(tasks.map(({ task_id: id }) => [id, dependents.get(id)?.length ?? 0]));
+  const lengths = new Map<string, number>();
+  const ready = tasks.filter(({ task_id: id }) => open.get(id) === 0);
+  for (let task = ready.pop(); task !== undefined; task = ready.pop()) {
+    const behind = (dependents.get(task.task_id) ?? []).map(({ task_id: id }) => lengths.get(id) ?? 0);
+    lengths.set(task.task_id, lengthOf(task) + behind.reduce((most, length) => Math.max(most, length), 0));
+    for (const id of new Set(task.dependencies)) {
+      const left = (open.get(id) ?? 0) - 1;
+      open.set(id, left);
+      const next = byId.get(id);
+      if (left === 0 && next !== undefined) ready.push(next);
+    }
+  }
+  return lengths;
+}

@@ -44,7 +44,7 @@ export function jsonPath(path: readonly PropertyKey[]): string {
 }
 
 /** NUL and lone surrogates are JSON, but no text that a database keeps. The depth is that of the parser before. */
-function* unstorableText(value: unknown, path: readonly PropertyKey[]): Generator<PlanProblem> {
+export function* unstorableText(value: unknown, path: readonly PropertyKey[]): Generator<PlanProblem> {
   if (typeof value === 'string' && UNSTORABLE.test(value)) {
     yield { path: jsonPath(path), message: 'the text holds NUL or half a surrogate pair' };
   }

@@ -78,6 +78,8 @@ function planMessage(before: PlanState | undefined, state: PlanState, event: Pla
       return `paused by ${event.by}`;
     case 'resume':
       return `resumed by ${event.by}`;
+    case 'retried':
+      return `undone again by ${event.by}`;
     case 'admitted':
       return event.warning;
     default:

@@ -86,6 +86,8 @@ export interface PlanState {
   readonly status: PlanStatus;
   readonly approval: ApprovalState;
   readonly paused: boolean;
+  /** Since when; deadlines stand still meanwhile. */
+  readonly pausedAtMs: number | null;
   /** The final status that STOPPING and COMPENSATING lead to. */
   readonly outcome: 'FAILED' | 'CANCELLED' | null;
   readonly failure: PlanFailure | null;

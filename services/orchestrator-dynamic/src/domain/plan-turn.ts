@@ -1,6 +1,7 @@
 import type { TaskNode, TicketStatus } from '@neural-hive/contracts';
+import { estimateMsOf } from './execution-ticket.ts';
 import type { PlanCommand } from './plan-command.ts';
-import { dependentsOf } from './plan-graph.ts';
+import { dependentsOf, longestPaths } from './plan-graph.ts';
 import { type FinalPlanStatus, isFinal, type PlanState, type TicketState } from './plan-state.ts';
 import { ticketIdOf } from './ticket-id.ts';
 import { mayChange } from './ticket-status.ts';
@@ -19,6 +20,8 @@ type Head = Omit<PlanState, 'tickets'>;
 interface PlanIndex {
   readonly tasks: ReadonlyMap<string, TaskNode>;
   readonly dependents: ReadonlyMap<string, readonly TaskNode[]>;
+  /** How long what begins with a task takes at least. In milliseconds. */
+  readonly pathMs: ReadonlyMap<string, number>;
 }
 
 /** Derived from the plan alone, which never changes; kept so that an event costs what it touches. */
@@ -30,6 +33,7 @@ function indexOf(plan: PlanState['plan']): PlanIndex {
   const index = {
     tasks: new Map(plan.tasks.map((task) => [task.task_id, task])),
     dependents: dependentsOf(plan.tasks),
+    pathMs: longestPaths(plan.tasks, estimateMsOf),
   };
   indexes.set(plan, index);
   return index;

@@ -10,6 +10,9 @@ export function retryTimerOf(ticket: TicketState): string {
   return `retry:${ticket.ticketId}:${ticket.retryCount}`;
 }
 
+/** So that a plan whose paths are long does not keep those with short ones from the workers for longer. */
+const MOST_PATH_MS = 900_000;
+
 /** Hands one attempt to the workers; the deadline starts with the first. */
 export function publish(turn: PlanTurn, ticket: TicketState): void {
   const task = turn.index.tasks.get(ticket.taskId);
@@ -17,7 +20,13 @@ export function publish(turn: PlanTurn, ticket: TicketState): void {
   const first = ticket.publishedAtMs === null;
   const publishedAtMs = ticket.publishedAtMs ?? turn.atMs;
   const published = turn.change(ticket, { stage: 'published', publishedAtMs });
-  turn.emit({ type: 'publishTicket', ticket: buildExecutionTicket(turn.head, published, task, turn) });
+  // What is undone holds nothing up.
+  const pathMs = ticket.compensates === null ? (turn.index.pathMs.get(ticket.taskId) ?? 0) : 0;
+  turn.emit({
+    type: 'publishTicket',
+    ticket: buildExecutionTicket(turn.head, published, task, turn),
+    rankMs: turn.atMs - Math.min(pathMs, MOST_PATH_MS),
+  });
   if (first) {
     const fireAtMs = deadlineMsOf(task, published, turn.head.policy, publishedAtMs);
     turn.emit({ type: 'setTimer', timerId: deadlineTimerOf(ticket.ticketId), fireAtMs });
@@ -27,9 +36,13 @@ export function publish(turn: PlanTurn, ticket: TicketState): void {
 /** Publishes what may run among the plan's own tickets: nothing before its dependencies are COMPLETED. */
 export function publishReady(turn: PlanTurn, candidates: Iterable<TicketState> = [...turn.tickets()]): void {
   if (turn.head.paused || turn.head.status !== 'RUNNING') return;
-  for (const ticket of candidates) {
-    if (ticket.stage === 'waiting' && ticket.compensates === null && isReady(turn, ticket)) publish(turn, ticket);
-  }
+  const { pathMs } = turn.index;
+  const ready = [...candidates].filter(
+    (ticket) => ticket.stage === 'waiting' && ticket.compensates === null && isReady(turn, ticket),
+  );
+  // The critical path first; what is as long stays in the plan's order.
+  ready.sort((a, b) => (pathMs.get(b.taskId) ?? 0) - (pathMs.get(a.taskId) ?? 0));
+  for (const ticket of ready) publish(turn, ticket);
 }
 
 /** Publishes what waited for this ticket alone. */

@@ -70,9 +70,21 @@ function nextToUndo(turn: PlanTurn, tickets: readonly TicketState[]): TicketStat
 
 function compensate(turn: PlanTurn, ticket: TicketState): void {
   turn.change(ticket, { status: 'COMPENSATING' });
+  addUndo(turn, ticket, compensationIdOf(ticket.ticketId));
+}
+
+/** Opens an ended plan again to undo what an undo that was given up has left in place, and what that stands on. */
+export function undoAgain(turn: PlanTurn, failed: TicketState): void {
+  const ticket = turn.ticket(failed.compensates ?? '');
+  if (ticket === undefined) throw new Error(`Ticket ${failed.ticketId} undoes no ticket of the plan`);
+  turn.set({ status: 'COMPENSATING', endedAtMs: null });
+  addUndo(turn, ticket, compensationIdOf(failed.ticketId));
+}
+
+function addUndo(turn: PlanTurn, ticket: TicketState, ticketId: string): void {
   const undo: TicketState = {
     ...ticket,
-    ticketId: compensationIdOf(ticket.ticketId),
+    ticketId,
     taskType: 'COMPENSATE',
     compensates: ticket.ticketId,
     ...UNTRIED,

@@ -15,6 +15,11 @@ export function directDecisionIdOf(planId: string): string {
   return `dec-${digest('direct', planId)}`;
 }
 
+/** The id of the decision about a plan that runs again. */
+export function retryDecisionIdOf(planId: string): string {
+  return `dec-${digest('retry', planId)}`;
+}
+
 /** A share in [0, 1) that is always the same for the same key: jitter without a random source. */
 export function shareOf(key: string): number {
   return createHash('sha256').update(key).digest().readUInt32BE(0) / 2 ** 32;

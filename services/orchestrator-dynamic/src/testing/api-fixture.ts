@@ -8,6 +8,7 @@ import { CertificateAuthority } from '@neural-hive/security/testing';
 import { peerSpiffeId } from '@neural-hive/security/tls';
 import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
 import { type ApiServer, openApiServer } from '../api/api-server.ts';
+import { DEFAULT_ROLES, type RoleTable } from '../api/operations.ts';
 
 export interface Answer {
   readonly status: number;
@@ -41,7 +42,7 @@ export class ApiFixture {
   readonly log: object[] = [];
   #server: ApiServer | undefined;
 
-  static async open(engine: PlanEngine): Promise<ApiFixture> {
+  static async open(engine: PlanEngine, roles: Partial<RoleTable> = {}): Promise<ApiFixture> {
     const fixture = new ApiFixture();
     const { authority } = fixture;
     const trustDomain = TrustDomain.parse('neural-hive.local');
@@ -61,6 +62,7 @@ export class ApiFixture {
         audience: AUDIENCES.orchestrator,
         issuer: SPIFFE_ISSUER,
         leewaySeconds: 0,
+        roles: { ...DEFAULT_ROLES, ...roles },
         peerSpiffeId: (socket) => peerSpiffeId(socket as TLSSocket),
         metrics: {
           attempt: (method, status) => fixture.attempts.push(`${method} ${status}`),

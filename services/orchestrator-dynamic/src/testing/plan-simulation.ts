@@ -1,10 +1,12 @@
-import type { CognitivePlan, ErrorClass } from '@neural-hive/contracts';
+import type { CognitivePlan, ConsolidatedDecision, ErrorClass } from '@neural-hive/contracts';
 import {
   type AttemptOutcome,
   DEFAULT_POLICY,
+  type DeadLetter,
   type Decision,
   decide,
   directDecision,
+  type ExecutionPolicy,
   type PlanEvent,
   type PlanState,
 } from '../domain/index.ts';
@@ -20,18 +22,26 @@ export class PlanSimulation {
   /** `<ticket id>:<retry count>` of every publication. */
   readonly publications: string[] = [];
   readonly events: PlanEvent[] = [];
+  readonly buried: DeadLetter[] = [];
+  /** Whether the transport hands out tickets of this plan. */
+  paused = false;
   state: PlanState | undefined;
   nowMs = 10_000;
+  /** Hears every decision after the submission. */
+  onDecision: (decision: Decision, event: PlanEvent) => void = () => undefined;
   #fencing = 0;
 
-  constructor(plan: CognitivePlan) {
-    const decision = directDecision(plan, 'spiffe://neural-hive.local/operator', this.nowMs);
+  constructor(
+    plan: CognitivePlan,
+    options: { decision?: ConsolidatedDecision; policy?: Partial<ExecutionPolicy> } = {},
+  ) {
+    const { decision = directDecision(plan, 'spiffe://neural-hive.local/operator', this.nowMs), policy } = options;
     this.apply({
       type: 'submitted',
       plan,
       decision,
       by: 'spiffe://neural-hive.local/operator',
-      policy: DEFAULT_POLICY,
+      policy: { ...DEFAULT_POLICY, ...policy },
     });
   }
 
@@ -46,6 +56,7 @@ export class PlanSimulation {
     const decision = decide(this.state, timed);
     this.events.push(timed);
     this.state = decision.state;
+    this.onDecision(decision, timed);
     for (const command of decision.commands) {
       switch (command.type) {
         case 'publishTicket':
@@ -64,7 +75,18 @@ export class PlanSimulation {
           break;
         case 'finishPlan':
           this.timers.clear();
+          this.paused = false;
           break;
+        case 'pausePlan':
+          this.paused = true;
+          break;
+        case 'resumePlan':
+          this.paused = false;
+          break;
+        case 'buryTicket':
+          this.buried.push(command.letter);
+          break;
+        case 'postponeTicket':
         case 'admit':
           break;
       }
@@ -77,6 +99,7 @@ export class PlanSimulation {
   }
 
   claim(ticketId: string, options: { takeover?: boolean } = {}): number {
+    if (this.paused) throw new Error('nobody claims tickets of a paused plan');
     this.queued.delete(ticketId);
     this.#fencing += 1;
     this.claimed.set(ticketId, this.#fencing);

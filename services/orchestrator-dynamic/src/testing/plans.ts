@@ -1,4 +1,10 @@
-import { type CognitivePlan, cognitivePlan, type TaskType } from '@neural-hive/contracts';
+import {
+  type CognitivePlan,
+  type ConsolidatedDecision,
+  cognitivePlan,
+  consolidatedDecision,
+  type TaskType,
+} from '@neural-hive/contracts';
 
 export interface TaskDraft {
   readonly id: string;
@@ -24,6 +30,22 @@ export function planOf(tasks: readonly TaskDraft[], overrides: Partial<Cognitive
     risk_band: 'low',
     created_at: 1_000,
     original_domain: 'TECHNICAL',
+    ...overrides,
+  });
+}
+
+/** A decision to run the plan, which it brings along; `overrides` go over it. */
+export function decisionOf(plan: CognitivePlan, overrides: Partial<ConsolidatedDecision> = {}): ConsolidatedDecision {
+  return consolidatedDecision.parse({
+    decision_id: `decision-${plan.plan_id}`,
+    plan_id: plan.plan_id,
+    intent_id: plan.intent_id,
+    final_decision: 'approve',
+    consensus_method: 'unanimous',
+    aggregated_confidence: 0.9,
+    aggregated_risk: 0.1,
+    cognitive_plan: plan,
+    created_at: 1_000,
     ...overrides,
   });
 }

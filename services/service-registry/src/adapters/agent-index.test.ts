@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { matches, parseFilter } from '../domain/discovery.ts';
+import { conditionOf } from '../domain/agent.ts';
+import { compareScored, matches, parseFilter, scoreOf } from '../domain/discovery.ts';
 import { wantedTerms } from '../domain/search-terms.ts';
 import { agent, telemetry } from '../testing/registry-fixture.ts';
 import { AgentIndex } from './agent-index.ts';
@@ -9,7 +10,7 @@ const some = <const T>(...values: readonly T[]) => fc.constantFrom(...values);
 
 const anAgent = fc
   .record({
-    agentId: some('a', 'b', 'c', 'd', 'e'),
+    agentId: fc.nat(79).map((number) => `agent-${number}`),
     spiffeId: some('spiffe://x/1', 'spiffe://x/2'),
     type: some('WORKER', 'SCOUT'),
     capabilities: fc.uniqueArray(some('build', 'test', 'deploy'), { minLength: 1 }),
@@ -17,6 +18,9 @@ const anAgent = fc
     cluster: some('east', 'west'),
     version: some('1', '2'),
     level: some(undefined, 'PUBLIC', 'CONFIDENTIAL', 'RESTRICTED'),
+    status: some('HEALTHY', 'DEGRADED', 'UNHEALTHY'),
+    registeredAtMs: fc.nat(1),
+    telemetry: some(undefined, telemetry(), telemetry({ active: 2 }), telemetry({ successRate: 0.3 })),
   })
   .map(({ level, ...rest }) => agent({ ...rest, metadata: { ...(level !== undefined && { security_level: level }) } }));
 
@@ -29,41 +33,49 @@ const aSearch = fc.record({
       cluster: some('east', 'west'),
       version: some('1', '2', '3'),
       security_level: some('PUBLIC', 'INTERNAL', 'CONFIDENTIAL', 'RESTRICTED'),
+      status: some('HEALTHY', 'DEGRADED', 'UNHEALTHY'),
     },
     { requiredKeys: [] },
   ),
 });
 
-test('a search finds exactly the agents that a look at each of them finds, whatever came and went before', () => {
+test('a search finds exactly the agents that a look at each of them finds, best first, whatever came and went before', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(anAgent, fc.boolean())), aSearch, (steps, { capabilities, filters }) => {
-      const index = new AgentIndex();
-      const there = new Map<string, ReturnType<typeof agent>>();
-      for (const [one, stays] of steps) {
-        // An id belongs to one identity for ever.
-        const owned = { ...one, spiffeId: there.get(one.agentId)?.spiffeId ?? one.spiffeId };
-        if (stays) {
-          index.put(owned);
-          there.set(owned.agentId, owned);
-        } else {
-          index.remove(owned.agentId);
-          there.delete(owned.agentId);
+    fc.property(
+      fc.array(fc.tuple(anAgent, fc.nat(4)), { maxLength: 160 }),
+      aSearch,
+      (steps, { capabilities, filters }) => {
+        const index = new AgentIndex();
+        const there = new Map<string, ReturnType<typeof agent>>();
+        for (const [one, stays] of steps) {
+          // An id belongs to one identity for ever.
+          const owned = { ...one, spiffeId: there.get(one.agentId)?.spiffeId ?? one.spiffeId };
+          if (stays > 0) {
+            index.put(owned);
+            there.set(owned.agentId, owned);
+          } else {
+            index.remove(owned.agentId);
+            there.delete(owned.agentId);
+          }
         }
-      }
-      const filter = parseFilter(filters);
-      const expected = [...there.values()].filter(
-        (one) =>
-          capabilities.every((name) => one.capabilities.includes(name)) &&
-          matches({ agent: one, status: 'HEALTHY' }, filter),
-      );
-      const found = index.search(wantedTerms(capabilities, filter));
-      expect([...found].sort(byId)).toEqual(expected.sort(byId));
-      expect(index.page('', 10)).toEqual([...there.values()].sort(byId));
-      expect(index.size).toBe(there.size);
-      for (const id of ['spiffe://x/1', 'spiffe://x/2']) {
-        expect(index.ofIdentity(id)).toBe([...there.values()].filter(({ spiffeId }) => spiffeId === id).length);
-      }
-    }),
+        const filter = parseFilter(filters);
+        const expected = [...there.values()]
+          .filter(
+            (one) =>
+              one.status !== 'UNHEALTHY' &&
+              capabilities.every((name) => one.capabilities.includes(name)) &&
+              matches({ agent: one, status: conditionOf(one) }, filter),
+          )
+          .map((one) => ({ agent: one, score: scoreOf(one) }))
+          .sort(compareScored);
+        expect([...index.search(wantedTerms(capabilities, filter))]).toEqual(expected);
+        expect(index.page('', 100)).toEqual([...there.values()].sort(byId));
+        expect(index.size).toBe(there.size);
+        for (const id of ['spiffe://x/1', 'spiffe://x/2']) {
+          expect(index.ofIdentity(id)).toBe([...there.values()].filter(({ spiffeId }) => spiffeId === id).length);
+        }
+      },
+    ),
   );
 });
 
@@ -72,7 +84,25 @@ test('new figures of an agent are found at once', () => {
   const before = agent();
   index.put(before);
   index.put({ ...before, telemetry: telemetry({ active: 3 }) });
-  expect(index.search(['capability build'])).toMatchObject([{ telemetry: { active: 3 } }]);
+  expect([...index.search(['capability build'])]).toMatchObject([{ agent: { telemetry: { active: 3 } } }]);
+});
+
+test('the best of a hundred are the same, whether few or many of them have what is asked for', () => {
+  const index = new AgentIndex();
+  const all = Array.from({ length: 100 }, (_, number) =>
+    agent({
+      agentId: `agent-${number}`,
+      capabilities: ['common', ...(number % 50 === 0 ? ['rare'] : [])],
+      telemetry: telemetry({ active: number % 4 }),
+      registeredAtMs: 1_000 - number,
+    }),
+  );
+  for (const one of all) index.put(one);
+  const sorted = all.map((one) => ({ agent: one, score: scoreOf(one) })).sort(compareScored);
+  expect([...index.search(['capability common'])]).toEqual(sorted);
+  expect([...index.search(['capability rare', 'capability common'])]).toEqual(
+    sorted.filter(({ agent: { capabilities } }) => capabilities.includes('rare')),
+  );
 });
 
 test('a page starts behind an id that is there no more', () => {

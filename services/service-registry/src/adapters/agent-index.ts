@@ -1,29 +1,36 @@
 import type { Agent } from '../domain/agent.ts';
-import { termsOf } from '../domain/search-terms.ts';
-import { SortedIds } from './sorted-ids.ts';
+import { type Scored, scoreOf } from '../domain/discovery.ts';
+import { haveSameTerms, termsOf } from '../domain/search-terms.ts';
+import { DENSE_SHARE, SlotSet } from './slot-set.ts';
+import { SortedList } from './sorted-list.ts';
 
-/** An agent's place in the index; its terms refer to the place, so that new figures of the agent touch none of them. */
-interface Place {
-  agent: Agent;
-}
-
-/** Agents by id, by term and by owner. The cost of a search does not grow with agents that lack one of the terms. */
+/**
+ * Agents by id, by term and by rank. Each has a slot, a small number; what a search looks at is kept in arrays by slot, so
+ * that it looks at many agents without touching any that it does not return.
+ */
 export class AgentIndex {
-  readonly #places = new Map<string, Place>();
-  readonly #byTerm = new Map<string, Set<Place>>();
+  readonly #slots = new Map<string, number>();
+  readonly #free: number[] = [];
+  readonly #agents: (Agent | undefined)[] = [];
+  readonly #scores: number[] = [];
+  readonly #registeredAt: number[] = [];
+  readonly #byTerm = new Map<string, SlotSet>();
   readonly #perIdentity = new Map<string, number>();
-  readonly #ids = new SortedIds();
+  readonly #ids = new SortedList<string>((a, b) => (a < b ? -1 : a === b ? 0 : 1));
+  /** The slots of those that can be found, best first. */
+  readonly #ranked = new SortedList<number>((a, b) => this.#compare(a, b));
 
   get size(): number {
-    return this.#places.size;
+    return this.#slots.size;
   }
 
   get(agentId: string): Agent | undefined {
-    return this.#places.get(agentId)?.agent;
+    const slot = this.#slots.get(agentId);
+    return slot === undefined ? undefined : this.#agents[slot];
   }
 
-  *values(): Iterable<Agent> {
-    for (const { agent } of this.#places.values()) yield agent;
+  *values(): Generator<Agent, void> {
+    for (const agent of this.#agents) if (agent !== undefined) yield agent;
   }
 
   ofIdentity(spiffeId: string): number {
@@ -31,50 +38,65 @@ export class AgentIndex {
   }
 
   put(agent: Agent): void {
-    const place = this.#places.get(agent.agentId);
-    if (place === undefined) {
+    const slot = this.#slots.get(agent.agentId);
+    const before = slot === undefined ? undefined : this.#agents[slot];
+    if (slot === undefined || before === undefined) {
+      const added = this.#free.pop() ?? this.#agents.length;
+      this.#slots.set(agent.agentId, added);
       this.#ids.add(agent.agentId);
       this.#perIdentity.set(agent.spiffeId, this.ofIdentity(agent.spiffeId) + 1);
-      const added = { agent };
-      this.#places.set(agent.agentId, added);
-      this.#addTerms(added);
-    } else if (isFoundAs(place.agent, agent)) {
-      place.agent = agent;
+      this.#set(added, agent);
+      this.#addTerms(added, agent);
+    } else if (!haveSameTerms(before, agent)) {
+      this.#removeTerms(slot, before);
+      this.#set(slot, agent);
+      this.#addTerms(slot, agent);
+    } else if (this.#scores[slot] === scoreOf(agent) || agent.status === 'UNHEALTHY') {
+      this.#set(slot, agent);
     } else {
-      this.#removeTerms(place);
-      place.agent = agent;
-      this.#addTerms(place);
+      this.#ranked.delete(slot);
+      this.#set(slot, agent);
+      this.#ranked.add(slot);
     }
   }
 
   remove(agentId: string): void {
-    const place = this.#places.get(agentId);
-    if (place === undefined) return;
-    const { spiffeId } = place.agent;
-    this.#places.delete(agentId);
+    const slot = this.#slots.get(agentId);
+    const agent = slot === undefined ? undefined : this.#agents[slot];
+    if (slot === undefined || agent === undefined) return;
+    this.#removeTerms(slot, agent);
+    this.#agents[slot] = undefined;
+    this.#free.push(slot);
+    this.#slots.delete(agentId);
     this.#ids.delete(agentId);
-    this.#removeTerms(place);
-    const left = this.ofIdentity(spiffeId) - 1;
-    if (left === 0) this.#perIdentity.delete(spiffeId);
-    else this.#perIdentity.set(spiffeId, left);
+    const left = this.ofIdentity(agent.spiffeId) - 1;
+    if (left === 0) this.#perIdentity.delete(agent.spiffeId);
+    else this.#perIdentity.set(agent.spiffeId, left);
   }
 
-  /** The agents that have all of the terms. */
-  search(terms: readonly string[]): readonly Agent[] {
-    const sets: Set<Place>[] = [];
+  /**
+   * The agents that have all of the terms, best first; to be read before anything changes. Where few have the rarest term
+   * they are put in order, where many have it the order of all is gone through.
+   */
+  *search(terms: readonly string[]): Generator<Scored, void> {
+    const sets: SlotSet[] = [];
     for (const term of terms) {
-      const places = this.#byTerm.get(term);
-      if (places === undefined) return [];
-      sets.push(places);
+      const slots = this.#byTerm.get(term);
+      if (slots === undefined) return;
+      sets.push(slots);
     }
     const [rarest, ...others] = sets.sort((a, b) => a.size - b.size);
-    const found: Agent[] = [];
-    // A term that every agent has excludes none.
-    const excluding = others.filter(({ size }) => size < this.#places.size);
-    for (const place of rarest ?? []) {
-      if (excluding.every((places) => places.has(place))) found.push(place.agent);
+    if (rarest === undefined) return;
+    if (rarest.size >= this.size * DENSE_SHARE) {
+      for (let rank = 0; rank < this.#ranked.length; rank += 1) {
+        const slot = this.#ranked.at(rank) as number;
+        if (isInAll(slot, sets)) yield this.#scored(slot);
+      }
+    } else {
+      const found: number[] = [];
+      for (const slot of rarest) if (isInAll(slot, others)) found.push(slot);
+      for (const slot of found.sort((a, b) => this.#compare(a, b))) yield this.#scored(slot);
     }
-    return found;
   }
 
   /** Up to `limit` agents in the order of their ids, behind `afterId`. */
@@ -82,31 +104,50 @@ export class AgentIndex {
     return this.#ids.after(afterId, limit).flatMap((id) => this.get(id) ?? []);
   }
 
-  #addTerms(place: Place): void {
-    for (const term of termsOf(place.agent)) {
-      const places = this.#byTerm.get(term);
-      if (places === undefined) this.#byTerm.set(term, new Set([place]));
-      else places.add(place);
+  #set(slot: number, agent: Agent): void {
+    this.#agents[slot] = agent;
+    this.#scores[slot] = scoreOf(agent);
+    this.#registeredAt[slot] = agent.registeredAtMs;
+  }
+
+  /** The order of `compareScored`. */
+  #compare(a: number, b: number): number {
+    const byScore = (this.#scores[b] as number) - (this.#scores[a] as number);
+    if (byScore !== 0) return byScore;
+    const byAge = (this.#registeredAt[a] as number) - (this.#registeredAt[b] as number);
+    if (byAge !== 0 || a === b) return byAge;
+    return (this.#agents[a] as Agent).agentId < (this.#agents[b] as Agent).agentId ? -1 : 1;
+  }
+
+  #scored(slot: number): Scored {
+    return { agent: this.#agents[slot] as Agent, score: this.#scores[slot] as number };
+  }
+
+  #addTerms(slot: number, agent: Agent): void {
+    const terms = termsOf(agent);
+    if (terms.length > 0) this.#ranked.add(slot);
+    for (const term of terms) {
+      let slots = this.#byTerm.get(term);
+      if (slots === undefined) {
+        slots = new SlotSet();
+        this.#byTerm.set(term, slots);
+      }
+      slots.add(slot, this.#agents.length);
     }
   }
 
-  #removeTerms(place: Place): void {
-    for (const term of termsOf(place.agent)) {
-      const places = this.#byTerm.get(term);
-      places?.delete(place);
-      if (places?.size === 0) this.#byTerm.delete(term);
+  #removeTerms(slot: number, agent: Agent): void {
+    const terms = termsOf(agent);
+    if (terms.length > 0) this.#ranked.delete(slot);
+    for (const term of terms) {
+      const slots = this.#byTerm.get(term);
+      slots?.delete(slot, this.#agents.length);
+      if (slots?.size === 0) this.#byTerm.delete(term);
     }
   }
 }
 
-/** Whether both have the same terms, by identity of what they are made of; a false answer costs time only. */
-function isFoundAs(a: Agent, b: Agent): boolean {
-  return (
-    a.capabilities === b.capabilities &&
-    a.metadata === b.metadata &&
-    a.type === b.type &&
-    a.namespace === b.namespace &&
-    a.cluster === b.cluster &&
-    a.version === b.version
-  );
+function isInAll(slot: number, sets: readonly SlotSet[]): boolean {
+  for (const set of sets) if (!set.has(slot)) return false;
+  return true;
 }

@@ -1,6 +1,7 @@
 import type { Agent } from '../domain/agent.ts';
 import { type AgentStore, checkRoom, type Decision } from '../domain/agent-store.ts';
 import { type Change, ChangeLog, firstRevisionAt } from '../domain/change-log.ts';
+import type { Scored } from '../domain/discovery.ts';
 import { RegistryError } from '../domain/registry-error.ts';
 import { AgentIndex } from './agent-index.ts';
 import { Journal } from './journal.ts';
@@ -79,7 +80,7 @@ export class MemoryStore implements AgentStore {
     return this.#index.get(agentId);
   }
 
-  async search(terms: readonly string[]): Promise<readonly Agent[]> {
+  async search(terms: readonly string[]): Promise<Iterable<Scored>> {
     return this.#index.search(terms);
   }
 

@@ -30,8 +30,8 @@ export function prometheusRegistryMetrics(registry: PrometheusRegistry): Prometh
     'agent_type',
   ]);
   const discoverySeconds = histogram('discovery_duration_seconds', 'Time to find and rank agents', SECONDS);
-  const evaluated = histogram('matching_candidates_evaluated', 'Agents with all capabilities, a discovery', COUNTS);
-  const matched = histogram('agents_matched', 'Agents that also passed the filters, a discovery', COUNTS);
+  const evaluated = histogram('matching_candidates_evaluated', 'Agents looked at, best first, a discovery', COUNTS);
+  const matched = histogram('agents_matched', 'Agents returned, a discovery', COUNTS);
   const active = new Gauge({
     name: 'agents_active',
     help: 'Agents by type and status',

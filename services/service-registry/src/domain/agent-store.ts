@@ -1,5 +1,6 @@
 import type { Agent } from './agent.ts';
 import type { Change } from './change-log.ts';
+import type { Scored } from './discovery.ts';
 import { RegistryError } from './registry-error.ts';
 
 /** A change before the store has given it its revision. */
@@ -25,8 +26,8 @@ export interface Room {
 /** Where the agents are kept: memory with a journal, or a store that several replicas share. */
 export interface AgentStore {
   get(agentId: string): Promise<Agent | undefined>;
-  /** The agents that have all of the terms (`termsOf`), in no order. */
-  search(terms: readonly string[]): Promise<readonly Agent[]>;
+  /** The agents that have all of the terms (`termsOf`), best first (`compareScored`). To be read at once. */
+  search(terms: readonly string[]): Promise<Iterable<Scored>>;
   /** Agents in the order of their ids, starting behind `afterId`. */
   page(afterId: string, limit: number): Promise<readonly Agent[]>;
   /**

@@ -57,13 +57,20 @@ export interface HeartbeatTiming {
 /** Below this share of successes an agent is DEGRADED. It stays discoverable: otherwise it could never recover. */
 export const DEGRADED_SUCCESS_RATE = 0.5;
 
-/** Age of the heartbeat first, then the agent's own figures. An agent without telemetry is not ill. */
-export function statusAt(agent: Agent, nowMs: number, { heartbeatTimeoutMs }: HeartbeatTiming): AgentStatus {
-  if (nowMs - agent.lastSeenMs > heartbeatTimeoutMs) return 'UNHEALTHY';
-  const { telemetry } = agent;
+/** How an agent that sends its heartbeat is, by its own figures. One without telemetry is not ill. */
+export function conditionOf({ telemetry }: Agent): Exclude<AgentStatus, 'UNHEALTHY'> {
   const failing =
     telemetry !== undefined && telemetry.totalExecutions > 0 && telemetry.successRate < DEGRADED_SUCCESS_RATE;
   return failing ? 'DEGRADED' : 'HEALTHY';
+}
+
+/** Whether the heartbeat has stopped. */
+export function isSilent({ lastSeenMs }: Agent, nowMs: number, { heartbeatTimeoutMs }: HeartbeatTiming): boolean {
+  return nowMs - lastSeenMs > heartbeatTimeoutMs;
+}
+
+export function statusAt(agent: Agent, nowMs: number, timing: HeartbeatTiming): AgentStatus {
+  return isSilent(agent, nowMs, timing) ? 'UNHEALTHY' : conditionOf(agent);
 }
 
 /** The position in `SECURITY_LEVELS` up to which the agent is cleared: INTERNAL when it does not say. */

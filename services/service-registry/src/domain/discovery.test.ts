@@ -1,8 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { agent, TIMING, telemetry } from '../testing/registry-fixture.ts';
-import { statusAt } from './agent.ts';
-import { matches, parseFilter, rank, scoreOf } from './discovery.ts';
+import type { Agent } from './agent.ts';
+import { chooseBest, compareScored, matches, parseFilter, scoreOf } from './discovery.ts';
 
 const healthy = (overrides: Parameters<typeof agent>[0] = {}) => ({
   agent: agent(overrides),
@@ -59,24 +58,27 @@ describe('filters', () => {
   });
 });
 
-describe('rank', () => {
+describe('the choice', () => {
   const NOW = { nowMs: 1_000_000, timing: TIMING, max: 10 };
-  const silent = { lastSeenMs: NOW.nowMs - TIMING.heartbeatTimeoutMs - 1 };
-  const idsOf = (agents: Parameters<typeof rank>[0], options: Partial<Parameters<typeof rank>[1]> = {}) =>
-    rank(agents, { ...NOW, ...options }).best.map(({ candidate }) => candidate.agent.agentId);
+  const scored = (one: Agent) => ({ agent: one, score: scoreOf(one) });
+  const idsOf = (agents: readonly Agent[], max = 10) =>
+    chooseBest(agents.map(scored).sort(compareScored), { ...NOW, max }).best.map(
+      ({ candidate }) => candidate.agent.agentId,
+    );
 
   test('health, successes and free capacity each move the score', () => {
-    expect(scoreOf(agent({ telemetry: telemetry() }), 'HEALTHY')).toBe(1);
-    expect(scoreOf(agent({ telemetry: telemetry() }), 'DEGRADED')).toBe(0.8);
-    expect(scoreOf(agent({ telemetry: telemetry({ successRate: 0.5 }) }), 'HEALTHY')).toBe(0.85);
-    expect(scoreOf(agent({ telemetry: telemetry({ active: 4 }) }), 'HEALTHY')).toBe(0.7);
-    expect(scoreOf(agent({ telemetry: telemetry({ active: 40 }) }), 'HEALTHY')).toBe(0.7);
+    expect(scoreOf(agent({ telemetry: telemetry() }))).toBe(1);
+    expect(scoreOf(agent({ telemetry: telemetry({ successRate: 0.5 }) }))).toBe(0.85);
+    // Below the half it is the health, too.
+    expect(scoreOf(agent({ telemetry: telemetry({ successRate: 0.4 }) }))).toBe(0.62);
+    expect(scoreOf(agent({ telemetry: telemetry({ active: 4 }) }))).toBe(0.7);
+    expect(scoreOf(agent({ telemetry: telemetry({ active: 40 }) }))).toBe(0.7);
   });
 
   test('what an agent does not say counts half', () => {
-    expect(scoreOf(agent({ telemetry: undefined }), 'HEALTHY')).toBe(0.7);
+    expect(scoreOf(agent({ telemetry: undefined }))).toBe(0.7);
     const idle = telemetry({ totalExecutions: 0, successRate: 0, capacity: 0 });
-    expect(scoreOf(agent({ telemetry: idle }), 'HEALTHY')).toBe(0.7);
+    expect(scoreOf(agent({ telemetry: idle }))).toBe(0.7);
   });
 
   test('equals come in the order of their registration, then of their ids, whatever the input order', () => {
@@ -90,35 +92,21 @@ describe('rank', () => {
       [c, a, best, b],
     ]) {
       expect(idsOf(order)).toEqual(['z', 'b', 'a', 'c']);
-      expect(idsOf(order, { max: 2 })).toEqual(['z', 'b']);
+      expect(idsOf(order, 2)).toEqual(['z', 'b']);
     }
   });
 
-  test('the best few of many are those that a full sort puts first', () => {
-    const figures = fc.record({ active: fc.nat(4), registeredAtMs: fc.nat(2), rate: fc.constantFrom(0, 0.25, 0.5, 1) });
-    fc.assert(
-      fc.property(fc.array(figures, { maxLength: 40 }), fc.integer({ min: 1, max: 12 }), (all, max) => {
-        const agents = all.map(({ active, registeredAtMs, rate }, index) =>
-          agent({ agentId: `${index}`, registeredAtMs, telemetry: telemetry({ active, successRate: rate }) }),
-        );
-        const sorted = agents
-          .map((one) => ({ one, score: scoreOf(one, statusAt(one, NOW.nowMs, TIMING)) }))
-          .sort(
-            (a, b) =>
-              b.score - a.score ||
-              a.one.registeredAtMs - b.one.registeredAtMs ||
-              (a.one.agentId < b.one.agentId ? -1 : 1),
-          );
-        expect(idsOf(agents, { max })).toEqual(sorted.slice(0, max).map(({ one }) => one.agentId));
-      }),
-    );
-  });
-
-  test('an agent without heartbeat is neither ranked nor counted, not even when it is asked for', () => {
-    const agents = [agent({ agentId: 'alive' }), agent({ agentId: 'silent', ...silent })];
-    expect(rank(agents, NOW)).toMatchObject({ matching: 1, best: [{ candidate: { agent: { agentId: 'alive' } } }] });
-    expect(idsOf(agents, { status: 'HEALTHY' })).toEqual(['alive']);
-    expect(idsOf(agents, { status: 'UNHEALTHY' })).toEqual([]);
-    expect(idsOf(agents, { status: 'DEGRADED' })).toEqual([]);
+  test('an agent whose heartbeat has stopped is passed over, however good it was', () => {
+    const silent = agent({
+      agentId: 'silent',
+      telemetry: telemetry(),
+      lastSeenMs: NOW.nowMs - TIMING.heartbeatTimeoutMs - 1,
+    });
+    const alive = agent({ agentId: 'alive', telemetry: telemetry({ successRate: 0.1 }) });
+    expect(idsOf([silent, alive], 1)).toEqual(['alive']);
+    expect(chooseBest([scored(silent), scored(alive)], NOW)).toMatchObject({
+      best: [{ candidate: { agent: alive, status: 'DEGRADED' }, score: scoreOf(alive) }],
+      evaluated: 2,
+    });
   });
 });

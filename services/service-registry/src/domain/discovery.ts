@@ -6,8 +6,9 @@ import {
   type AgentStatus,
   type AgentType,
   clearanceOf,
+  conditionOf,
   type HeartbeatTiming,
-  statusAt,
+  isSilent,
 } from './agent.ts';
 import { LIMITS } from './limits.ts';
 import { RegistryError } from './registry-error.ts';
@@ -74,6 +75,13 @@ export function matches({ agent, status }: Candidate, filter: AgentFilter): bool
   );
 }
 
+/** An agent and how good a choice it is while it sends its heartbeat. */
+export interface Scored {
+  readonly agent: Agent;
+  /** 0 to 1. */
+  readonly score: number;
+}
+
 export interface Ranked {
   readonly candidate: Candidate;
   /** 0 to 1. */
@@ -81,72 +89,43 @@ export interface Ranked {
 }
 
 const WEIGHT = { health: 0.4, success: 0.3, load: 0.3 } as const;
+const HEALTH = { HEALTHY: 1, DEGRADED: 0.5 } as const;
 /** What counts for a figure that an agent has not given: neither the best nor the worst. */
 const UNKNOWN = 0.5;
 
 /** How good a choice the agent is, 0 to 1: its health, its successes, its free capacity. */
-export function scoreOf({ telemetry }: Agent, status: AgentStatus): number {
-  const health = status === 'HEALTHY' ? 1 : status === 'DEGRADED' ? 0.5 : 0;
+export function scoreOf(agent: Agent): number {
+  const { telemetry } = agent;
   const success = telemetry === undefined || telemetry.totalExecutions === 0 ? UNKNOWN : telemetry.successRate;
   const free =
     telemetry === undefined || telemetry.capacity === 0
       ? UNKNOWN
       : Math.max(0, 1 - telemetry.active / telemetry.capacity);
-  const score = WEIGHT.health * health + WEIGHT.success * success + WEIGHT.load * free;
+  const score = WEIGHT.health * HEALTH[conditionOf(agent)] + WEIGHT.success * success + WEIGHT.load * free;
   // Sums in another order differ in the last bit, and equal agents must compare equal.
   return Math.round(score * 1e6) / 1e6;
 }
 
-export interface RankOptions {
-  readonly nowMs: number;
-  readonly timing: HeartbeatTiming;
-  /** Only agents with this status. */
-  readonly status?: AgentStatus | undefined;
-  /** How many of the best are wanted. */
-  readonly max: number;
+/** Best first; equals in the order of their registration, then of their ids, so that every call agrees. */
+export function compareScored(a: Scored, b: Scored): number {
+  if (a.score !== b.score) return b.score - a.score;
+  if (a.agent.registeredAtMs !== b.agent.registeredAtMs) return a.agent.registeredAtMs - b.agent.registeredAtMs;
+  return a.agent.agentId < b.agent.agentId ? -1 : a.agent.agentId === b.agent.agentId ? 0 : 1;
 }
 
-/**
- * The best of the agents that may be given work. Equals come in the order of their registration, then of their ids, so
- * that every call agrees. `matching` is how many there were.
- */
-export function rank(
-  agents: readonly Agent[],
-  { nowMs, timing, status: wanted, max }: RankOptions,
-): { readonly best: readonly Ranked[]; readonly matching: number } {
+/** The first `max` of the agents, which come best first, that send their heartbeat, and how many were looked at. */
+export function chooseBest(
+  agents: Iterable<Scored>,
+  { nowMs, timing, max }: { readonly nowMs: number; readonly timing: HeartbeatTiming; readonly max: number },
+): { readonly best: readonly Ranked[]; readonly evaluated: number } {
   const best: Ranked[] = [];
-  let matching = 0;
-  for (const agent of agents) {
-    const status = statusAt(agent, nowMs, timing);
-    if (!isDiscoverable(status) || (wanted !== undefined && status !== wanted)) continue;
-    matching += 1;
-    const score = scoreOf(agent, status);
-    const worst = best[max - 1];
-    if (worst !== undefined && compare(score, agent, worst) > 0) continue;
-    if (worst !== undefined) best.pop();
-    let place = best.length;
-    // Nearly all of many agents end above at the worst one, so the way to the place of the others may be a walk.
-    for (
-      let above = best[place - 1];
-      above !== undefined && compare(score, agent, above) < 0;
-      above = best[place - 1]
-    ) {
-      place -= 1;
-    }
-    best.splice(place, 0, { candidate: { agent, status }, score });
+  let evaluated = 0;
+  for (const { agent, score } of agents) {
+    evaluated += 1;
+    // Nobody has noticed yet that its heartbeat has stopped.
+    if (isSilent(agent, nowMs, timing)) continue;
+    best.push({ candidate: { agent, status: conditionOf(agent) }, score });
+    if (best.length === max) break;
   }
-  return { best, matching };
-}
-
-/** Negative when the agent is better than the one that is ranked already. */
-function compare(score: number, agent: Agent, ranked: Ranked): number {
-  const other = ranked.candidate.agent;
-  return (
-    ranked.score - score || agent.registeredAtMs - other.registeredAtMs || (agent.agentId < other.agentId ? -1 : 1)
-  );
-}
-
-/** Whether an agent may be given work. */
-export function isDiscoverable(status: AgentStatus): boolean {
-  return status !== 'UNHEALTHY';
+  return { best, evaluated };
 }

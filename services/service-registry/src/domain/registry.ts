@@ -12,7 +12,7 @@ import {
 } from './agent.ts';
 import type { AgentStore, Decision, NewChange } from './agent-store.ts';
 import type { Notification } from './change-log.ts';
-import { type Candidate, matches, parseFilter, type Ranked, rank } from './discovery.ts';
+import { type Candidate, chooseBest, matches, parseFilter, type Ranked } from './discovery.ts';
 import {
   checkDescription,
   checkedCapabilities,
@@ -143,8 +143,8 @@ export class Registry {
     const filter = parseFilter(request.filters);
     const max = checkedCount('max_results', request.maxResults, LIMITS.discoverResults);
     const able = await store.search(wantedTerms(capabilities, filter));
-    const { best, matching } = rank(able, { nowMs: this.#now(), timing, status: filter.status, max });
-    metrics?.discovery(filter.type ?? 'any', (clock.monotonicMs() - startedMs) / 1000, able.length, matching);
+    const { best, evaluated } = chooseBest(able, { nowMs: this.#now(), timing, max });
+    metrics?.discovery(filter.type ?? 'any', (clock.monotonicMs() - startedMs) / 1000, evaluated, best.length);
     return best;
   }
 

@@ -35,6 +35,10 @@ function register(store: AgentStore, next: Agent, room?: Room): Promise<string> 
 
 const instances = (agents: readonly Agent[]): string[] => agents.map(({ instanceId }) => instanceId).sort();
 
+async function found(store: AgentStore, ...terms: readonly string[]): Promise<Agent[]> {
+  return Array.from(await store.search(terms), (one) => one.agent);
+}
+
 /** The rules of the port, on every adapter of it: what one replica is told, the other one knows. */
 export function describeAgentStore(kind: StoreKind): void {
   describe(`an agent store: ${kind.name}`, () => {
@@ -53,7 +57,7 @@ export function describeAgentStore(kind: StoreKind): void {
         const next = numbered(round, { capabilities: [`skill-${round}`] });
         await register(here, next);
         expect(await there.get(next.agentId)).toEqual(next);
-        expect(await there.search([`capability skill-${round}`])).toEqual([next]);
+        expect(await found(there, `capability skill-${round}`)).toEqual([next]);
         expect((await there.page('', 100)).length).toBe(round + 1);
         const seen = { ...next, telemetry: telemetry({ active: round }), lastSeenMs: 2_000_000 };
         await here.update(next.agentId, () => ({ kind: 'refresh', agent: seen, result: undefined }));
@@ -61,18 +65,42 @@ export function describeAgentStore(kind: StoreKind): void {
       }
       await here.update(idOf(7), changing('DEREGISTERED', numbered(7)));
       expect(await there.get(idOf(7))).toBeUndefined();
-      expect(await there.search(['capability skill-7'])).toEqual([]);
+      expect(await found(there, 'capability skill-7')).toEqual([]);
       expect((await there.snapshot()).agents.length).toBe(19);
     });
 
     test('an agent is found by what it is now, and by nothing that it was', async () => {
       await register(here, numbered(1, { capabilities: ['build', 'test'] }));
       await register(here, numbered(2, { capabilities: ['test'] }));
-      expect(instances(await there.search(['capability test']))).toEqual(['worker-1', 'worker-2']);
-      expect(instances(await there.search(['capability test', 'capability build']))).toEqual(['worker-1']);
+      expect(instances(await found(there, 'capability test'))).toEqual(['worker-1', 'worker-2']);
+      expect(instances(await found(there, 'capability test', 'capability build'))).toEqual(['worker-1']);
       await there.update(idOf(1), changing('UPDATED', numbered(1, { capabilities: ['deploy'] })));
-      expect(await here.search(['capability build'])).toEqual([]);
-      expect(instances(await here.search(['capability deploy']))).toEqual(['worker-1']);
+      expect(await found(here, 'capability build')).toEqual([]);
+      expect(instances(await found(here, 'capability deploy'))).toEqual(['worker-1']);
+    });
+
+    test('of those who can do it the best come first, by the figures of their latest heartbeat', async () => {
+      for (const number of [1, 2, 3]) await register(here, numbered(number, { registeredAtMs: number }));
+      expect((await found(there, 'capability build')).map(({ agentId }) => agentId)).toEqual([1, 2, 3].map(idOf));
+      const busy = numbered(1, { registeredAtMs: 1, telemetry: telemetry({ active: 4 }) });
+      const idle = numbered(3, { registeredAtMs: 3, telemetry: telemetry({ active: 0 }) });
+      for (const next of [busy, idle]) {
+        await here.update(next.agentId, () => ({ kind: 'refresh', agent: next, result: undefined }));
+      }
+      const ranked = [...(await there.search(['capability build']))];
+      expect(ranked.map((one) => [one.agent.agentId, one.score])).toEqual([
+        [idOf(3), 1],
+        [idOf(1), 0.7],
+        [idOf(2), 0.7],
+      ]);
+    });
+
+    test('an agent that was announced as UNHEALTHY is not found until it is well again', async () => {
+      await register(here, numbered(1));
+      await here.update(idOf(1), changing('STATUS_CHANGED', numbered(1, { status: 'UNHEALTHY' })));
+      expect(await found(there, 'capability build')).toEqual([]);
+      await there.update(idOf(1), changing('STATUS_CHANGED', numbered(1)));
+      expect(await found(here, 'capability build')).toHaveLength(1);
     });
 
     test('pages bring every agent once, in the order of the ids', async () => {

@@ -5,13 +5,15 @@ import type { Check, CheckContext, Report } from '../check.ts';
 import { Helm, type RenderOptions } from '../helm.ts';
 import { judgeRules, type Rule } from '../rule.ts';
 import { REFUSALS } from './refusals.ts';
+import { MIGRATION_RULES, ROTATION_RULES } from './rules/jobs.ts';
 import { objectRules, scalingRules, singleRules } from './rules/objects.ts';
 import { podRules } from './rules/pod.ts';
 import { identityRules, vaultRules } from './rules/security.ts';
 import { UMBRELLA_RULES } from './rules/umbrella.ts';
-import { agentRules, hostPathRules, ROTATION_RULES } from './rules/variants.ts';
+import { agentRules, hostPathRules } from './rules/variants.ts';
 import {
   development,
+  JOURNAL,
   production,
   ROTATION,
   SERVICE_NAMES,
@@ -23,8 +25,6 @@ import { schemas } from './values-schema.ts';
 
 const HOST_PATH = { spire: { socket: 'hostPath' }, podSecurity: 'privileged' };
 const AGENT = { vault: { mode: 'agent' } };
-const LEASING: readonly ServiceName[] = ['orchestrator-dynamic', 'worker-agents'];
-
 interface Table {
   readonly name: string;
   readonly options: RenderOptions;
@@ -32,17 +32,14 @@ interface Table {
 }
 
 function tablesOf(root: string, name: ServiceName): readonly Table[] {
-  const leases = LEASING.includes(name);
   const base = [
-    ...podRules(name),
-    ...objectRules(name),
-    ...identityRules(name, leases ? 'all' : 'socket'),
-    ...(leases ? [...vaultRules(name), ...scalingRules(name)] : singleRules(name)),
+    ...[...podRules(name), ...objectRules(name), ...scalingRules(name), ...vaultRules(name)],
+    ...identityRules(name, name === 'service-registry' ? 'socket' : 'all'),
   ];
   return [
     { name: `${name}, production`, options: production(root, name), rules: base },
     { name: `${name}, hostPath`, options: production(root, name, HOST_PATH), rules: hostPathRules(name) },
-    ...(leases ? [{ name: `${name}, injected`, options: production(root, name, AGENT), rules: agentRules(name) }] : []),
+    { name: `${name}, injected`, options: production(root, name, AGENT), rules: agentRules(name) },
   ];
 }
 
@@ -68,10 +65,15 @@ function judgeSchemas(root: string, report: Report): void {
 }
 
 async function run({ root, report, progress }: CheckContext): Promise<void> {
-  const helm = Helm.find();
+  const helm = await Helm.open();
   judgeSchemas(root, report);
   const tables = [
     ...SERVICE_NAMES.flatMap((name) => tablesOf(root, name)),
+    {
+      ...{ name: 'service-registry, journal', options: production(root, 'service-registry', JOURNAL) },
+      rules: singleRules('service-registry'),
+    },
+    { name: 'migration', options: production(root, 'orchestrator-dynamic'), rules: MIGRATION_RULES },
     {
       ...{ name: 'rotation', options: production(root, 'orchestrator-dynamic', ROTATION), rules: ROTATION_RULES },
     },

@@ -26,6 +26,7 @@ const TESTS = Object.fromEntries(SERVICE_NAMES.map((name) => [`test of ${name}`,
 const ROTATOR = {
   rotation: own('orchestrator-dynamic', 'rotation', { 'neural-hive/rotates': 'orchestrator-kafka' }),
 };
+const MIGRATION = { migration: own('orchestrator-dynamic', 'migration') };
 const VAULT = pod('vault', { 'app.kubernetes.io/name': 'vault', 'app.kubernetes.io/component': 'server' });
 
 /** Everybody who might call a service, and whom the services might call. */
@@ -34,6 +35,7 @@ const QUESTION: AccessQuestion = {
     ...SERVICES,
     ...TESTS,
     ...ROTATOR,
+    ...MIGRATION,
     prometheus: pod('monitoring', { 'app.kubernetes.io/name': 'prometheus' }),
     ingress: pod('ingress-nginx', { 'app.kubernetes.io/name': 'ingress-nginx' }),
     'another pod of orchestration': pod('neural-hive-orchestration', { app: 'other' }),
@@ -48,16 +50,17 @@ const QUESTION: AccessQuestion = {
     'cluster DNS': { place: pod('kube-system', { 'k8s-app': 'kube-dns' }), ports: ['53/UDP', '53/TCP'] },
     'node-local DNS': { place: { ip: '169.254.20.10' }, ports: ['53/UDP', '53/TCP'] },
     database: { place: { ip: '10.1.2.3' }, ports: ['5432'] },
+    redis: { place: { ip: '10.1.4.5' }, ports: ['6379'] },
     kafka: { place: pod('kafka'), ports: ['9093'] },
     'API server': { place: { ip: '10.0.0.10' }, ports: ['443'] },
     'instance metadata': { place: { ip: '169.254.169.254' }, ports: ['80'] },
     world: { place: { ip: '203.0.113.7' }, ports: ['443'] },
   },
-  ours: [...Object.keys(SERVICES), ...Object.keys(TESTS), ...Object.keys(ROTATOR)],
+  ours: [...Object.keys(SERVICES), ...Object.keys(TESTS), ...Object.keys(ROTATOR), ...Object.keys(MIGRATION)],
 };
 
 async function run({ root, report, progress }: CheckContext): Promise<void> {
-  const helm = Helm.find();
+  const helm = await Helm.open();
   const rendered = await Promise.all(
     SERVICE_NAMES.map((name) => helm.render(production(root, name, name === 'orchestrator-dynamic' ? ROTATION : {}))),
   );

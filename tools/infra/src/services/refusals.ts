@@ -1,4 +1,4 @@
-import type { ServiceName, Values } from './service-charts.ts';
+import { JOURNAL, overlaid, type ServiceName, type Values } from './service-charts.ts';
 
 /** Values over those of the production profile that a chart must refuse. */
 export interface Refusal {
@@ -96,14 +96,29 @@ export const REFUSALS: readonly Refusal[] = [
     { resources: { requests: { cpu: null } } },
     /resources\.requests\.cpu is empty with autoscaling\.enabled=true/,
   ),
-  registry({ replicas: 2 }, /replicas is 2: agents are in the memory of one process; set it to 1/),
+  registry({ settings: { REDIS_HOST: '' } }, /settings\.REDIS_HOST is empty: the process does not start without it/),
   registry(
-    { autoscaling: { enabled: true, maxReplicas: 3 } },
-    /autoscaling\.maxReplicas is 3: agents are in the memory of one/,
+    { networkPolicy: { egress: [] } },
+    /networkPolicy\.egress has nothing with port 6379: say where settings\.REDIS_HOST is/,
   ),
   registry(
-    { settings: { REGISTRY_JOURNAL_FILE: '' } },
-    /settings\.REGISTRY_JOURNAL_FILE is empty: agents would be forgotten/,
+    { settings: { REGISTRY_JOURNAL_FILE: '/var/lib/neural-hive/journal' } },
+    /settings\.REGISTRY_JOURNAL_FILE is set with settings\.REGISTRY_STORE=redis: .*leave it empty/,
   ),
-  registry({ persistence: { enabled: false } }, /persistence\.enabled is false: the journal would go with its pod/),
+  registry(
+    overlaid(JOURNAL, { replicas: 2 }),
+    /replicas is 2: with settings\.REGISTRY_STORE=memory agents are known to one process; set it to 1/,
+  ),
+  registry(
+    overlaid(JOURNAL, { autoscaling: { enabled: true, maxReplicas: 3 } }),
+    /autoscaling\.maxReplicas is 3: with settings\.REGISTRY_STORE=memory/,
+  ),
+  registry(
+    overlaid(JOURNAL, { settings: { REGISTRY_JOURNAL_FILE: '' } }),
+    /settings\.REGISTRY_JOURNAL_FILE is empty with settings\.REGISTRY_STORE=memory: agents would be forgotten/,
+  ),
+  registry(
+    overlaid(JOURNAL, { persistence: { enabled: false } }),
+    /persistence\.enabled is false .*the journal would go/,
+  ),
 ];

@@ -23,7 +23,10 @@ const PLACE: Readonly<Record<ServiceName, Readonly<Record<string, unknown>>>> = 
     settings: { POSTGRES_HOST: 'db.example.com' },
     networkPolicy: { egress: [{ name: 'postgres', port: 5432, cidrs: ['10.1.0.0/16'] }] },
   },
-  'service-registry': {},
+  'service-registry': {
+    settings: { REDIS_HOST: 'redis.example.com' },
+    networkPolicy: { egress: [{ name: 'redis', port: 6379, cidrs: ['10.1.0.0/16'] }] },
+  },
 };
 
 export type Values = Readonly<Record<string, unknown>>;
@@ -59,6 +62,12 @@ export function development(root: string, name: ServiceName, values: Values = {}
     ...{ valueFiles: [join(chart, 'values-dev.yaml')], values },
   };
 }
+
+/** The registry as one process with a journal. */
+export const JOURNAL: Values = {
+  ...{ replicas: 1, autoscaling: { enabled: false } },
+  settings: { REGISTRY_STORE: 'memory', REGISTRY_JOURNAL_FILE: '/var/lib/neural-hive/journal' },
+};
 
 /** A rotation of the orchestrator's Kafka user. */
 export const ROTATION: Values = {

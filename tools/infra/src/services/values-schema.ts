@@ -37,6 +37,10 @@ const ROTATED_USER = {
 
 const OWN: Readonly<Record<ServiceName, Readonly<Record<string, JsonSchema>>>> = {
   'orchestrator-dynamic': {
+    migration: object({
+      ...{ enabled: flag, role: ref('name'), command: listOf(text), activeDeadlineSeconds: count(60) },
+      resources: ref('resources'),
+    }),
     rotation: object({
       ...{ enabled: flag, image: ref('image'), role: ref('name') },
       schedule: { type: 'string', pattern: '^\\S+( \\S+){4}$' },
@@ -50,7 +54,10 @@ const OWN: Readonly<Record<ServiceName, Readonly<Record<string, JsonSchema>>>> =
     projects: object({ folder: ref('folder') }),
     programs: object({ configMap: ref('nameOrEmpty'), key: text }),
   },
-  'service-registry': { persistence: PERSISTENCE },
+  'service-registry': {
+    persistence: PERSISTENCE,
+    redis: object({ ca: object({ configMap: ref('nameOrEmpty'), key: text }) }),
+  },
 };
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -60,6 +67,7 @@ const ENVIRONMENTS = ['development', 'dev', 'local', 'test', 'staging', 'product
 const SETTINGS: readonly (readonly [RegExp, JsonSchema])[] = [
   [/^ENVIRONMENT$/, oneOf(...ENVIRONMENTS)],
   [/^LOG_LEVEL$/, oneOf(...LOG_LEVELS)],
+  [/_STORE$/, oneOf('memory', 'redis')],
   [/_SSL_MODE$/, oneOf('disable', 'verify-full')],
   [/_BY_TYPE$/, { type: 'string', pattern: '^([A-Z]+=[1-9][0-9]{0,3}(,[A-Z]+=[1-9][0-9]{0,3})*)?$' }],
   [/_TYPES$/, { type: 'string', pattern: '^[A-Z]+(,[A-Z]+)*$' }],

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { installMoto } from '@neural-hive/real-stack';
 import { z } from 'zod';
 import type { Check, CheckContext } from '../check.ts';
+import { runToEnd } from '../command.ts';
 import { InfraError } from '../infra-error.ts';
 import { ACCESS, type AccessRow } from './iam-table.ts';
 import { documentsOf, permissionsOf, type Statement, text } from './planned-iam.ts';
@@ -120,24 +120,9 @@ function trustQuestions(plan: readonly TestedResource[]): Question[] {
 
 async function judge(order: object): Promise<Verdict> {
   const python = process.env.MOTO_PYTHON ?? (await installMoto());
-  const child = spawn(python, [JUDGE], {
-    stdio: 'pipe',
-    env: { PATH: process.env.PATH, PYTHONDONTWRITEBYTECODE: '1' },
-  });
-  const parts = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', (chunk: string) => {
-      parts[stream] += chunk;
-    });
-  }
-  const closed = new Promise<number | null>((done, fail) => {
-    child.once('error', fail).once('close', done);
-  });
-  child.stdin.on('error', () => {}).end(JSON.stringify(order));
-  if ((await closed) !== 0) {
-    throw new InfraError('tool_failed', `moto did not judge: ${parts.stderr.trim().split('\n').at(-1)}`);
-  }
-  return verdict.parse(JSON.parse(parts.stdout));
+  const env = { PATH: process.env.PATH, PYTHONDONTWRITEBYTECODE: '1' };
+  const said = await runToEnd(python, [JUDGE], { input: JSON.stringify(order), env, what: 'The judgement of moto' });
+  return verdict.parse(JSON.parse(said));
 }
 
 function tell({ report }: CheckContext, point: string, why: string | undefined): void {

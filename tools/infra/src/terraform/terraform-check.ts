@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { installTool } from '@neural-hive/real-stack';
 import type { Check, CheckContext } from '../check.ts';
+import { runCommand } from '../command.ts';
 import { MODULES, moduleOutline, withTables } from './module-docs.ts';
 import { CODE_MUTATIONS } from './mutations.ts';
 import { Workspace } from './workspace.ts';
@@ -40,6 +42,26 @@ async function initialise(workspace: Workspace, { report }: CheckContext): Promi
   }
 }
 
+/** All rules of tflint, and one that must be broken for it to say so. */
+async function lint(workspace: Workspace, { report, progress }: CheckContext): Promise<void> {
+  const program = await installTool('tflint', { log: progress });
+  const config = join(workspace.folder, '.tflint.hcl');
+  const tflint = (module: string, ...args: readonly string[]) =>
+    runCommand(program, ['--no-color', `--config=${config}`, `--chdir=${join(workspace.folder, module)}`, ...args]);
+  for (const module of MODULES) {
+    // An example is one file, to be read from top to bottom.
+    const args = module.startsWith('examples/') ? ['--disable-rule=terraform_standard_module_structure'] : [];
+    const { code, stdout, stderr } = await tflint(module, ...args);
+    if (code === 0) report.passed(`tflint of ${module}`);
+    else report.failed(`tflint of ${module}`, lastLines(`${stdout}${stderr}`));
+  }
+  workspace.rewrite(join(VAULT, 'main.tf'), (text) => `${text}\nvariable "unused" {}\n`);
+  const { code } = await tflint(VAULT);
+  workspace.rewrite(join(VAULT, 'main.tf'), (text) => text.replace('\nvariable "unused" {}\n', ''));
+  if (code !== 0) report.passed('tflint, mutated');
+  else report.failed('tflint, mutated', 'it did not notice a variable without type and description that nothing uses');
+}
+
 async function test(workspace: Workspace, { report }: CheckContext): Promise<void> {
   for (const module of TESTED) {
     const { runs, problems } = await workspace.test(module);
@@ -50,6 +72,9 @@ async function test(workspace: Workspace, { report }: CheckContext): Promise<voi
     if (runs.length === 0) report.failed(`terraform test of ${module}`, firstOf(problems));
   }
 }
+
+/** What a test that judges says; anything else is code that fell over, which is not noticing. */
+const NOTICED = /^(Test assertion failed|Missing expected failure):/;
 
 /** Every mutation must make the tests of its module fail, or the code invalid. */
 async function mutate(workspace: Workspace, { report }: CheckContext): Promise<void> {
@@ -65,7 +90,7 @@ async function mutate(workspace: Workspace, { report }: CheckContext): Promise<v
     const noticed =
       testFile === undefined
         ? (await workspace.run(['validate', '-no-color'], module)).code !== 0
-        : (await workspace.test(module, { file: testFile })).runs.some(({ passed }) => !passed);
+        : (await workspace.test(module, { file: testFile })).problems.some((problem) => NOTICED.test(problem));
     workspace.rewrite(path, () => original);
     if (noticed) report.passed(point);
     else report.failed(point, 'nothing noticed it');
@@ -119,6 +144,7 @@ export const terraformCheck: Check = {
     documented(context);
     using workspace = await Workspace.open(join(context.root, 'infrastructure', 'terraform'), context.progress);
     await initialise(workspace, context);
+    await lint(workspace, context);
     await test(workspace, context);
     await mutate(workspace, context);
     await apply(workspace, context);

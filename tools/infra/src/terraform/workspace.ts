@@ -1,14 +1,14 @@
-import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { runCommand } from '../command.ts';
 import { InfraError } from '../infra-error.ts';
 import { schemaProvider } from './schema-provider.ts';
 import { parseTestReport, type TestReport } from './test-report.ts';
 
 export interface Outcome {
   readonly code: number | null;
-  /** Standard output and standard error, as they came. */
+  /** Standard output, and standard error behind it. */
   readonly output: string;
 }
 
@@ -57,21 +57,10 @@ export class Workspace {
     }
   }
 
-  run(args: readonly string[], module = '.'): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      const cwd = join(this.folder, module);
-      const child = spawn(this.#program, args, { cwd, env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] });
-      let output = '';
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.setEncoding('utf8').on('data', (text: string) => {
-          output += text;
-        });
-      }
-      child.once('error', (cause) => {
-        reject(new InfraError('tool_failed', `${this.#program} does not run: ${cause.message}`, { cause }));
-      });
-      child.once('close', (code) => resolve({ code, output }));
-    });
+  async run(args: readonly string[], module = '.'): Promise<Outcome> {
+    const folder = join(this.folder, module);
+    const { code, stdout, stderr } = await runCommand(this.#program, args, { folder, env: this.#env });
+    return { code, output: `${stdout}${stderr}` };
   }
 
   /** `terraform test`, of one file where it is named. */

@@ -1,6 +1,6 @@
 import { Secret } from '@neural-hive/security/common';
 import { tokenAuth, VaultClient } from '@neural-hive/security/vault';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { OPEN_BAO_WITH_AWSKMS } from '../open-bao/install.ts';
 import { type InitialisedVault, UnsealingOpenBao } from '../open-bao/unsealing.ts';
 import { MOTO_VERSION } from './install.ts';
@@ -27,14 +27,14 @@ afterAll(async () => {
 });
 
 /** It elects itself after it has unsealed. */
-async function unsealed(): Promise<void> {
-  await expect.poll(() => bao.health(), { timeout: UNSEAL_LIMIT_MS }).toMatchObject({ sealed: false });
-  const leads = () =>
-    withClient((client) => client.health()).then(
-      ({ state }) => state,
-      () => 'unreachable',
-    );
-  await expect.poll(leads, { timeout: UNSEAL_LIMIT_MS }).toBe('healthy');
+function unsealed(): Promise<void> {
+  return vi.waitFor(
+    async () => {
+      expect(await bao.health()).toMatchObject({ sealed: false });
+      expect(await withClient((client) => client.health())).toMatchObject({ state: 'healthy' });
+    },
+    { timeout: UNSEAL_LIMIT_MS, interval: 250 },
+  );
 }
 
 async function withClient<T>(work: (client: VaultClient) => Promise<T>): Promise<T> {
@@ -70,7 +70,7 @@ test('without the right to the key it does not unseal itself, and with it again 
   const refused = bao.startAgain(forged);
   // The program asks KMS before it listens, and ends when it is refused.
   await expect(refused).rejects.toMatchObject({ code: 'start_failed' });
-  await expect(refused).rejects.toThrow(/signature|SignatureDoesNotMatch/i);
+  await expect(refused).rejects.toThrow(/seal/i);
   await bao.startAgain(aws.credentials);
   await unsealed();
 });

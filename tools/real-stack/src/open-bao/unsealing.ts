@@ -92,8 +92,9 @@ export class UnsealingOpenBao implements AsyncDisposable {
   async startAgain(credentials: AwsCredentials): Promise<void> {
     const server = new GuardedProcess({
       name: 'OpenBao',
-      program: this.#binary,
-      args: ['server', `-config=${this.#configuration}`],
+      program: '/bin/sh',
+      // Why a seal does not work it says on standard output.
+      args: ['-c', 'exec "$0" "$@" 1>&2', this.#binary, 'server', `-config=${this.#configuration}`],
       env: {
         PATH: '/usr/bin:/bin',
         HOME: this.#folder,
@@ -105,7 +106,11 @@ export class UnsealingOpenBao implements AsyncDisposable {
       log: this.#log,
     });
     this.#server = server;
-    await server.ready(async () => (await this.health()) !== undefined, { limitMs: READY_LIMIT_MS });
+    await server.ready(async () => (await this.health()) !== undefined, {
+      limitMs: READY_LIMIT_MS,
+      // What follows is the answer of KMS, line by line.
+      reason: () => server.lines.find((line) => line.startsWith('Error ')),
+    });
   }
 
   /** Ends the process and keeps its folder. Idempotent. */

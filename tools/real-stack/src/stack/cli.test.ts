@@ -70,5 +70,5 @@ test('what cannot be installed is named with the missing tool chain and what tha
     },
     { name: 'etcd', reason: expect.stringMatching(/needs go, .*install Go.*\(blocks the Kubernetes API server\)/) },
   ]);
-  expect(stderr).toContain('etcd could not be installed');
+  expect(stderr).toContain('etcd could not be installed, which blocks');
 });

@@ -43,7 +43,9 @@ const install: Command = async (names, { json, tell, print }) => {
   const failed = results.flatMap((result, index) =>
     result.status === 'rejected' ? [{ name: components[index]?.name ?? '', reason: reasonOf(result.reason) }] : [],
   );
-  for (const { name, reason } of failed) tell(`${name} could not be installed: ${reason}`);
+  for (const { name, reason } of failed) {
+    tell(`${name} could not be installed, which blocks npm run test:real -- ${name}: ${reason}`);
+  }
   const installed = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   if (json) print(JSON.stringify({ installed, failed }));
   else print(`${installed.length} installed, ${failed.length} failed`);

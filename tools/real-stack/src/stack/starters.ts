@@ -7,12 +7,15 @@ import { askJson, type JsonRequest } from '../https-json.ts';
 import { KAFKA_VERSION } from '../kafka/install.ts';
 import { startKafka } from '../kafka/start.ts';
 import { startKubernetes } from '../kubernetes/start.ts';
+import { writeLoopbackCertificate } from '../loopback-certificate.ts';
 import { startMoto } from '../moto/start.ts';
 import { startOpa } from '../opa/start.ts';
 import { startOpenBao } from '../open-bao/start.ts';
 import { startRedis } from '../redis/start.ts';
 import { SPIRE_VERSION } from '../spire/install.ts';
 import { startSpire } from '../spire/start.ts';
+import { TEMPORAL_VERSION } from '../temporal/install.ts';
+import { startTemporal } from '../temporal/start.ts';
 import { reachesSocket, reachesTls } from './reach.ts';
 import type { Starter } from './running.ts';
 
@@ -120,6 +123,29 @@ export const STARTERS: Readonly<Record<string, Starter>> = {
       },
       isHealthy: () => reachesTls(portOf(broker), ca),
       stop: () => kafka.stop(),
+    };
+  },
+
+  async temporal({ log, folder }) {
+    const temporal = await startTemporal({ log });
+    const { address, authority, namespace } = temporal;
+    // As every client: it shows a certificate.
+    const { ca, caFile, certificateFile, keyFile } = writeLoopbackCertificate(folder, {
+      name: 'temporal.test',
+      authority,
+      prefix: 'temporal-client-',
+    });
+    return {
+      version: TEMPORAL_VERSION,
+      environment: {
+        TEMPORAL_ADDRESS: address,
+        TEMPORAL_NAMESPACE: namespace,
+        TEMPORAL_TLS_SERVER_CA_CERT_PATH: caFile,
+        TEMPORAL_TLS_CLIENT_CERT_PATH: certificateFile,
+        TEMPORAL_TLS_CLIENT_KEY_PATH: keyFile,
+      },
+      isHealthy: () => reachesTls(portOf(address), ca),
+      stop: () => temporal.stop(),
     };
   },
 

@@ -5,6 +5,7 @@ import { type EmbeddedPostgres, startPostgres } from '@neural-hive/embedded-post
 import { CertificateAuthority } from '@neural-hive/security/testing';
 import { GuardedProcess } from '../guarded-process.ts';
 import { RealStackError } from '../real-stack-error.ts';
+import { noteUse } from '../used.ts';
 import {
   dynamicConfiguration,
   rolesOf,
@@ -15,7 +16,7 @@ import {
 } from './configuration.ts';
 import { prepareTemporalDatabase } from './database.ts';
 import { callHttpApi, type HttpApiClient } from './http-api.ts';
-import { installTemporal } from './install.ts';
+import { installTemporal, TEMPORAL_VERSION } from './install.ts';
 import { lowPorts } from './low-ports.ts';
 import { TokenIssuer } from './tokens.ts';
 
@@ -89,6 +90,7 @@ export async function startTemporal(options: StartTemporalOptions = {}): Promise
       stopSignals: ['TERM', 'KILL'],
     });
     await server.ready(() => hasNamespace(admin), { limitMs: READY_LIMIT_MS });
+    noteUse('temporal', TEMPORAL_VERSION);
     const stop = async (): Promise<void> => {
       await server.stop();
       await postgres?.stop();

@@ -143,7 +143,7 @@ class RotatedPool implements PoolRotation, CredentialConsumer<PgLogin> {
     });
     const { warmConnections = Math.max(1, this.#pool.idleCount) } = this.#options;
     const make = (): pg.Client => this.#make(this.#pool.options, candidate);
-    const clients = await WarmClients.open(warmConnections, make, signal);
+    const clients = await WarmClients.open(warmConnections, make, probeQuery ?? 'SELECT 1', signal);
     this.#warm = { generation: candidate.generation, clients };
     if (this.#pool.ending) await this.#coolDown();
   }

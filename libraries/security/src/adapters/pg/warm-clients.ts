@@ -11,7 +11,7 @@ export class WarmClients {
    * Opens `count`, one after another: many handshakes at once would take the processors of client and server from the
    * work that goes on beside them. Fewer when the server does not take as many: they are only a help.
    */
-  static async open(count: number, make: () => pg.Client, signal: AbortSignal): Promise<WarmClients> {
+  static async open(count: number, make: () => pg.Client, query: string, signal: AbortSignal): Promise<WarmClients> {
     const warm = new WarmClients();
     let opening: pg.Client | undefined;
     const onAbort = (): void => {
@@ -20,7 +20,7 @@ export class WarmClients {
     signal.addEventListener('abort', onAbort, { once: true });
     for (let opened = 0; opened < count && !signal.aborted; opened += 1) {
       opening = make();
-      await warm.#open(opening);
+      await warm.#open(opening, query);
     }
     signal.removeEventListener('abort', onAbort);
     return warm;
@@ -51,7 +51,8 @@ export class WarmClients {
     await Promise.allSettled(unused.map(([client]) => client.end()));
   }
 
-  async #open(client: pg.Client): Promise<void> {
+  /** The first query of a session is slow, because it reads the catalogue: it is asked here and not by the first who borrows it. */
+  async #open(client: pg.Client, query: string): Promise<void> {
     const forget = (): void => {
       this.#idle.delete(client);
       client.off('error', forget).off('end', forget);
@@ -59,6 +60,7 @@ export class WarmClients {
     client.on('error', forget).on('end', forget);
     try {
       await client.connect();
+      await client.query(query);
       this.#idle.set(client, forget);
     } catch {
       client.on('error', () => undefined).connection.stream.destroy();

@@ -21,13 +21,13 @@ export class CallContext {
     return this.#storage.run({ ...outer, ...added, ...metadata }, work);
   }
 
-  /** Makes a call on a connection as the scope says. */
-  apply<R>(connection: TemporalConnection, call: () => Promise<R>): Promise<R> {
+  /** Makes a call on a connection as the scope says; `stop` ends it, too. */
+  apply<R>(connection: TemporalConnection, stop: AbortSignal, call: () => Promise<R>): Promise<R> {
     const { deadline, metadata, signal } = this.#storage.getStore() ?? {};
-    let scoped = call;
+    const stopped = signal === undefined ? stop : AbortSignal.any([signal, stop]);
+    let scoped = within(call, (work) => connection.withAbortSignal(stopped, work));
     if (deadline !== undefined) scoped = within(scoped, (work) => connection.withDeadline(deadline, work));
     if (metadata !== undefined) scoped = within(scoped, (work) => connection.withMetadata(metadata, work));
-    if (signal !== undefined) scoped = within(scoped, (work) => connection.withAbortSignal(signal, work));
     return scoped();
   }
 }

@@ -1,4 +1,9 @@
-import { type RotatingCredential, RotatingResource, type RotatingResourceOptions } from '../../credentials/index.ts';
+import {
+  type ResourceFactory,
+  type RotatingCredential,
+  RotatingResource,
+  type RotatingResourceOptions,
+} from '../../credentials/index.ts';
 import { CallContext } from './call-context.ts';
 import {
   type ConnectTemporal,
@@ -7,6 +12,7 @@ import {
   type TemporalMetadata,
   temporalConnections,
 } from './connection.ts';
+import { OpenCalls } from './open-calls.ts';
 
 export interface RotatingConnectionOptions extends RotatingResourceOptions, Omit<ProbeOptions, 'clock'> {}
 
@@ -38,10 +44,12 @@ export class RotatingConnection<C extends TemporalClientConnection> implements A
   /** Those of the first connection. */
   readonly plugins: C['plugins'];
   readonly #resource: RotatingResource<unknown, C>;
+  readonly #calls: OpenCalls;
   readonly #context = new CallContext();
 
-  private constructor(resource: RotatingResource<unknown, C>, plugins: C['plugins']) {
+  private constructor(resource: RotatingResource<unknown, C>, calls: OpenCalls, plugins: C['plugins']) {
     this.#resource = resource;
+    this.#calls = calls;
     this.plugins = plugins;
     this.workflowService = this.#service('workflowService');
     this.operatorService = this.#service('operatorService');
@@ -54,9 +62,14 @@ export class RotatingConnection<C extends TemporalClientConnection> implements A
     connect: ConnectTemporal<T, C>,
     options: RotatingConnectionOptions = {},
   ): Promise<RotatingConnection<C>> {
-    const resource = await RotatingResource.open(credential, temporalConnections(connect, options), options);
+    const calls = new OpenCalls(options.clock);
+    const factory: ResourceFactory<T, C> = {
+      ...temporalConnections(connect, options),
+      destroy: (connection) => calls.closeAfter(connection),
+    };
+    const resource = await RotatingResource.open(credential, factory, options);
     const plugins = await resource.use((connection) => connection.plugins);
-    return new RotatingConnection(resource as RotatingResource<unknown, C>, plugins);
+    return new RotatingConnection(resource as RotatingResource<unknown, C>, calls, plugins);
   }
 
   /** The generation that new calls use. */
@@ -131,7 +144,9 @@ export class RotatingConnection<C extends TemporalClientConnection> implements A
       const owner = resource[service] as Record<string, Method>;
       try {
         const call = async (): Promise<unknown> => owner[method]?.(request);
-        return await orAborted(this.#context.apply(resource, call), signal);
+        const answer = this.#context.apply(resource, signal, call);
+        this.#calls.add(resource, answer);
+        return await orAborted(answer, signal);
       } catch (error) {
         if (!signal.aborted) throw error;
         if (!READS.test(method)) throw signal.reason;
@@ -142,7 +157,7 @@ export class RotatingConnection<C extends TemporalClientConnection> implements A
   }
 }
 
-/** A connection that is closed at the deadline need not end its calls by itself. */
+/** A NativeConnection does not heed the signal of its calls. */
 async function orAborted<R>(work: Promise<R>, signal: AbortSignal): Promise<R> {
   let stop: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {

@@ -5,7 +5,7 @@ import type { WishAction } from './wish.ts';
 export async function recordAudit(
   client: ClientBase,
   planId: string,
-  action: WishAction | 'submit',
+  action: WishAction | 'submit' | 'retry',
   spiffeId: string,
   detail: Readonly<Record<string, string>>,
 ): Promise<void> {

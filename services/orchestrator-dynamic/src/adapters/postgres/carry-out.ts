@@ -2,6 +2,7 @@ import { PRIORITIES } from '@neural-hive/contracts';
 import { NeuralHiveError } from '@neural-hive/security/common';
 import type { ClientBase } from 'pg';
 import type { PlanCommand } from '../../domain/index.ts';
+import { buryTicket } from './dead-letters.ts';
 
 /** A ticket was to be cancelled that a worker has just taken or finished: apply that, then decide again. */
 export class ClaimedMeanwhileError extends NeuralHiveError<'claimed_meanwhile'> {
@@ -24,10 +25,11 @@ async function carryOutOne(client: ClientBase, planId: string, command: PlanComm
       return;
     case 'publishTicket': {
       const { ticket } = command;
-      await client.query('select tickets.publish($1, $2, $3)', [
+      await client.query('select tickets.publish($1, $2, $3, $4)', [
         ticket.retry_count,
         PRIORITIES.indexOf(ticket.priority),
         JSON.stringify(ticket),
+        Math.round(command.rankMs),
       ]);
       return;
     }
@@ -42,6 +44,18 @@ async function carryOutOne(client: ClientBase, planId: string, command: PlanComm
       }
       return;
     }
+    case 'postponeTicket':
+      await client.query('select tickets.postpone($1)', [JSON.stringify(command.ticket)]);
+      return;
+    case 'pausePlan':
+      await client.query('select tickets.pause($1)', [planId]);
+      return;
+    case 'resumePlan':
+      await client.query('select tickets.resume($1)', [planId]);
+      return;
+    case 'buryTicket':
+      await buryTicket(client, command.letter);
+      return;
     case 'setTimer':
       await client.query(
         `insert into orchestrator.timer (plan_id, timer_id, fire_at_ms) values ($1, $2, $3)
@@ -56,6 +70,7 @@ async function carryOutOne(client: ClientBase, planId: string, command: PlanComm
       ]);
       return;
     case 'finishPlan':
+      await client.query('select tickets.resume($1)', [planId]);
       await client.query('delete from orchestrator.timer where plan_id = $1', [planId]);
   }
 }

@@ -6,6 +6,8 @@ export interface EngineMetrics {
   planEnded(status: PlanStatus, durationMs: number): void;
   ticketPublished(taskType: string): void;
   ticketEnded(taskType: string, status: string): void;
+  /** Given up after every attempt it had. */
+  ticketBuried(taskType: string): void;
   eventApplied(type: PlanEvent['type'], durationMs: number): void;
   eventFailed(): void;
 }
@@ -15,6 +17,7 @@ export const NO_METRICS: EngineMetrics = {
   planEnded: () => undefined,
   ticketPublished: () => undefined,
   ticketEnded: () => undefined,
+  ticketBuried: () => undefined,
   eventApplied: () => undefined,
   eventFailed: () => undefined,
 };

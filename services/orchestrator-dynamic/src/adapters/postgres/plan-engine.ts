@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { CognitivePlan, TaskType } from '@neural-hive/contracts';
+import type { CognitivePlan, ConsolidatedDecision, TaskType } from '@neural-hive/contracts';
 import { type Clock, messageOf, sleep, systemClock } from '@neural-hive/security/common';
 import type { Logger } from '@neural-hive/service-runtime';
 import {
@@ -13,12 +13,15 @@ import {
 import type { Admission, NeededAbility } from '../../ports/admission.ts';
 import { recordAudit } from './audit.ts';
 import { ClaimedMeanwhileError } from './carry-out.ts';
+import { findDeadLetter, listDeadLetters, type StoredDeadLetter } from './dead-letters.ts';
 import { type EngineMetrics, NO_METRICS } from './engine-metrics.ts';
 import { findBusyPlans } from './plan-inbox.ts';
 import { type NumberedProgress, PlanStore } from './plan-store.ts';
 import { type Applied, applyGiven, applyNext, type Checkpoint } from './plan-transaction.ts';
+import { type RetryOutcome, retryDeadLetter } from './retry-dead-letter.ts';
 import type { SessionPool } from './session-pool.ts';
 import { type SubmitOutcome, submitPlan } from './submit-plan.ts';
+import { readTelemetry, type TelemetryPage } from './telemetry-feed.ts';
 import { type Wish, type WishOutcome, wishEvent, wishEventId } from './wish.ts';
 
 export interface PlanEngineOptions {
@@ -93,10 +96,10 @@ export class PlanEngine {
     else this.#start(planId);
   }
 
-  /** Stores a checked plan, records who submitted it and sets it going, all or nothing. */
-  async submit(plan: CognitivePlan, by: string): Promise<SubmitOutcome> {
+  /** Stores a checked plan and the decision that it came with, records who submitted it and sets it going, all or nothing. */
+  async submit(plan: CognitivePlan, by: string, decision?: ConsolidatedDecision): Promise<SubmitOutcome> {
     const { clock, policy, pool, metrics } = this.#options;
-    const made = await submitPlan(pool, this.#store, { plan, by, policy, atMs: clock.now() });
+    const made = await submitPlan(pool, this.#store, { plan, decision, by, policy, atMs: clock.now() });
     if (made === 'conflict') return { kind: 'conflict' };
     if (made !== 'same') {
       metrics.planSubmitted();
@@ -129,6 +132,34 @@ export class PlanEngine {
 
   progressAfter(planId: string, after: number): Promise<readonly NumberedProgress[]> {
     return this.#store.progressAfter(this.#options.pool, planId, after);
+  }
+
+  /** Tickets that were given up, the newest first; `all` also those that were tried again. */
+  deadLetters(filter: { all: boolean; limit: number }): Promise<readonly StoredDeadLetter[]> {
+    return listDeadLetters(this.#options.pool, filter);
+  }
+
+  deadLetter(ticketId: string): Promise<StoredDeadLetter | undefined> {
+    return findDeadLetter(this.#options.pool, ticketId);
+  }
+
+  retryDeadLetter(ticketId: string, by: string): Promise<RetryOutcome> {
+    const { checkpoint, clock, pool } = this.#options;
+    return retryDeadLetter({
+      pool,
+      store: this.#store,
+      checkpoint,
+      ticketId,
+      by,
+      nowMs: clock.now(),
+      submit: (plan, who, decision) => this.submit(plan, who, decision),
+      afterCommit: (planId, applied) => this.#afterCommit(planId, applied),
+    });
+  }
+
+  /** What those who watch all plans are told, behind `after`; `0-0` is the beginning. */
+  telemetryAfter(after: string, limit: number): Promise<TelemetryPage> {
+    return readTelemetry(this.#options.pool, { after, limit });
   }
 
   /** Calls back after every change of the plan that this process made. */
@@ -222,6 +253,7 @@ export class PlanEngine {
     const { state, commands, changed } = decision;
     for (const command of commands) {
       if (command.type === 'publishTicket') metrics.ticketPublished(command.ticket.task_type);
+      if (command.type === 'buryTicket') metrics.ticketBuried(command.letter.taskType);
     }
     for (const ticketId of changed) {
       const ticket = state.tickets.get(ticketId);

@@ -1,9 +1,10 @@
 import type { ClientBase, PoolClient } from 'pg';
-import { type Decision, decide, type PlanEvent, type PlanState, progressOf } from '../../domain/index.ts';
+import { type Decision, decide, type PlanEvent, type PlanState, progressOf, telemetryOf } from '../../domain/index.ts';
 import { carryOut } from './carry-out.ts';
 import { nextEvent } from './plan-inbox.ts';
 import type { PlanStore, StoredPlan } from './plan-store.ts';
 import { inTransaction, type SessionPool } from './session-pool.ts';
+import { appendTelemetry } from './telemetry-feed.ts';
 
 /** Stops a transaction on purpose; tests use it to die at every place where a process can. */
 export type Checkpoint = (name: 'decided' | 'carried-out' | 'saved' | 'committed') => void;
@@ -86,6 +87,7 @@ async function applyEvent(
   checkpoint?.('carried-out');
   await store.update(client, decision);
   await store.appendProgress(client, planId, progressOf(stored.state, decision, event));
+  await appendTelemetry(client, planId, telemetryOf(stored.state, decision, event));
   checkpoint?.('saved');
   return { decision, recorded, after: { state: decision.state, seq: stored.seq + 1 } };
 }

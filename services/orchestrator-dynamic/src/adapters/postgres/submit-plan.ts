@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CognitivePlan } from '@neural-hive/contracts';
+import type { CognitivePlan, ConsolidatedDecision } from '@neural-hive/contracts';
 import {
   decide,
   directDecision,
@@ -7,6 +7,7 @@ import {
   type PlanEvent,
   type PlanState,
   progressOf,
+  telemetryOf,
 } from '../../domain/index.ts';
 import { recordAudit } from './audit.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -14,6 +15,7 @@ import { carryOut } from './carry-out.ts';
 import type { PlanStore } from './plan-store.ts';
 import type { Applied } from './plan-transaction.ts';
 import { inTransaction, type SessionPool } from './session-pool.ts';
+import { appendTelemetry } from './telemetry-feed.ts';
 
 export type SubmitOutcome =
   /** `created` false: the same plan was here already. */
@@ -23,6 +25,8 @@ export type SubmitOutcome =
 
 export interface Submission {
   readonly plan: CognitivePlan;
+  /** The decision that the plan came with; without one it was submitted directly. */
+  readonly decision?: ConsolidatedDecision | undefined;
   /** SPIFFE ID of who submits. */
   readonly by: string;
   readonly policy: ExecutionPolicy;
@@ -33,11 +37,13 @@ export interface Submission {
 export async function submitPlan(
   pool: SessionPool,
   store: PlanStore,
-  { plan, by, policy, atMs }: Submission,
+  { plan, decision: given, by, policy, atMs }: Submission,
 ): Promise<Applied | 'same' | 'conflict'> {
   const planId = plan.plan_id;
-  const sha256 = createHash('sha256').update(canonicalJson(plan)).digest('hex');
-  const decision = directDecision(plan, by, atMs);
+  // Another decision about the same plan is another content: neither may pass for the other.
+  const content = given === undefined ? plan : { plan, decision: given };
+  const sha256 = createHash('sha256').update(canonicalJson(content)).digest('hex');
+  const decision = given ?? directDecision(plan, by, atMs);
   const event: PlanEvent = { type: 'submitted', atMs, plan, decision, by, policy };
   return inTransaction(pool, async (client) => {
     const key = `plan:${planId}`;
@@ -58,7 +64,9 @@ export async function submitPlan(
     await store.recordEvent(client, planId, 'submitted', 1, event);
     await carryOut(client, planId, first.commands);
     await store.appendProgress(client, planId, progressOf(undefined, first, event));
-    await recordAudit(client, planId, 'submit', by, { sha256, decision: decision.final_decision });
+    await appendTelemetry(client, planId, telemetryOf(undefined, first, event));
+    const { final_decision, decision_id } = decision;
+    await recordAudit(client, planId, 'submit', by, { sha256, decision: final_decision, decision_id });
     return { event, before: undefined, decision: first };
   });
 }

@@ -42,6 +42,12 @@ export function orchestratorMetrics(registry: Registry): OrchestratorMetrics {
     labelNames: ['task_type', 'status'],
     registers,
   });
+  const buried = new Counter({
+    name: 'orchestration_dead_letters_total',
+    help: 'Tickets given up after every attempt they had',
+    labelNames: ['task_type'],
+    registers,
+  });
   const events = new Histogram({
     name: 'orchestration_event_duration_seconds',
     help: 'From the start of the transaction of one event to its commit',
@@ -75,6 +81,7 @@ export function orchestratorMetrics(registry: Registry): OrchestratorMetrics {
       },
       ticketPublished: (taskType) => published.inc({ task_type: taskType }),
       ticketEnded: (taskType, status) => ticketsEnded.inc({ task_type: taskType, status }),
+      ticketBuried: (taskType) => buried.inc({ task_type: taskType }),
       eventApplied: (type, durationMs) => events.observe({ event: type }, durationMs / 1_000),
       eventFailed: () => failures.inc(),
     },

@@ -1,6 +1,7 @@
 import type { Agent } from '../../domain/agent.ts';
 import { type AgentStore, checkRoom, type Decision } from '../../domain/agent-store.ts';
 import type { Change } from '../../domain/change-log.ts';
+import type { Scored } from '../../domain/discovery.ts';
 import { RegistryError } from '../../domain/registry-error.ts';
 import { LiveView } from './live-view.ts';
 import { encodeChange, encodeRegistered, encodeSeen } from './records.ts';
@@ -61,7 +62,7 @@ export class RedisStore implements AgentStore {
     return (await this.#catchUp()).index.get(agentId);
   }
 
-  async search(terms: readonly string[]): Promise<readonly Agent[]> {
+  async search(terms: readonly string[]): Promise<Iterable<Scored>> {
     return (await this.#catchUp()).index.search(terms);
   }
 

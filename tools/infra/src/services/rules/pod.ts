@@ -46,13 +46,14 @@ export function podRules(name: ServiceName): readonly Rule[] {
     },
     {
       id: `${name}-account`,
-      what: 'every pod runs as the service account its identity is made of, with no token for the API server',
+      what: 'the service runs as the account its identity is made of, the migration as its own, none with a token for the API',
       assert: (manifests) => {
         equal(manifests.at('ServiceAccount', name, 'automountServiceAccountToken'), false);
         equal(WORKLOADS[name].serviceAccount, name);
         for (const { owner, spec } of podSpecs(manifests)) {
-          equal(at(spec, 'serviceAccountName'), name, owner.kind);
-          equal(at(spec, 'automountServiceAccountToken'), false, owner.kind);
+          const migrates = owner.metadata.name.startsWith(`${name}-migrate-`);
+          equal(at(spec, 'serviceAccountName'), migrates ? 'schema-migrator' : name, owner.metadata.name);
+          equal(at(spec, 'automountServiceAccountToken'), false, owner.metadata.name);
         }
       },
       mutations: [

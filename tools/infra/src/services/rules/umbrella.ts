@@ -38,7 +38,7 @@ export const UMBRELLA_RULES: readonly Rule[] = [
     what: 'the pods of all services together are admitted by what the namespaces enforce',
     assert: (manifests) => {
       const pods = podSpecs(manifests);
-      ok(pods.length >= 6, `${pods.length} pods`);
+      ok(pods.length >= 7, `${pods.length} pods`);
       deepEqual(
         pods.flatMap(({ spec }) => restrictedProblems(spec)),
         [],

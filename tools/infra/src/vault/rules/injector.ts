@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { WORKLOADS } from '@neural-hive/contracts';
 import { at, listAt, type Manifests, under } from '../../manifests.ts';
 import { changed, without, withoutManifest } from '../../mutation.ts';
 import type { Rule } from '../../rule.ts';
@@ -8,7 +9,7 @@ const NAME = 'vault-injector';
 const WEBHOOK = 'vault-vault-injector';
 const CONTAINER = `${POD}.containers.name=injector`;
 const INJECT_CA = under('metadata.annotations', 'cert-manager.io/inject-ca-from');
-const CLIENTS = ['neural-hive-orchestration', 'neural-hive-execution', 'neural-hive-registry'];
+const CLIENTS = Object.values(WORKLOADS).map(({ namespace }) => namespace);
 
 const of = (manifests: Manifests, path: string): unknown => manifests.at('Deployment', NAME, path);
 const hook = (manifests: Manifests, path: string): unknown =>

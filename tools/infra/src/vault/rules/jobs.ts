@@ -1,4 +1,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { AUDIENCES } from '@neural-hive/contracts';
+import { BOOTSTRAP_ROLE, SNAPSHOT_ROLE, settingsSchema } from '@neural-hive/vault-cluster';
+import { setupParameters } from '@neural-hive/vault-setup';
 import { at, listAt, type Manifest, type Manifests, type Path } from '../../manifests.ts';
 import { changed, type Mutation, rewritten, without, withoutManifest } from '../../mutation.ts';
 import type { Rule } from '../../rule.ts';
@@ -43,6 +46,9 @@ export const JOB_RULES: readonly Rule[] = [
       equal(at(job, `${POD}.serviceAccountName`), 'vault-init');
       match(String(manifests.at('ServiceAccount', 'vault-init', IRSA_ANNOTATION)), /role\/neural-hive-vault-init$/);
       equal(listAt(job, `${POD}.containers.0.args`)[0], 'init');
+      const read = settingsSchema.safeParse(settingsOf(manifests));
+      ok(read.success, `the programs refuse the settings: ${read.error?.message}`);
+      setupParameters.parse(read.data?.parameters);
       deepEqual(at(settingsOf(manifests), 'init.secrets'), {
         recoveryKeys: 'neural-hive/vault/unseal-keys',
         rootToken: 'neural-hive/vault/root-token',
@@ -50,10 +56,10 @@ export const JOB_RULES: readonly Rule[] = [
       equal(at(settingsOf(manifests), 'init.revokeRootToken'), true);
       // Later runs do without the root token.
       const bootstrap = jobOf(manifests, 'bootstrap');
-      equal(at(bootstrap, `${POD}.serviceAccountName`), 'vault-bootstrap');
+      equal(at(bootstrap, `${POD}.serviceAccountName`), BOOTSTRAP_ROLE);
       equal(at(manifests.get('ServiceAccount', 'vault-bootstrap'), IRSA_ANNOTATION), undefined);
       const token = at(bootstrap, `${POD}.volumes.name=vault-token.projected.sources.0.serviceAccountToken`);
-      equal(at(token, 'audience'), 'vault.neural-hive.local');
+      equal(at(token, 'audience'), AUDIENCES.vault);
       for (const account of ['vault-init', 'vault-bootstrap']) {
         const bound = [...manifests.of('RoleBinding'), ...manifests.of('ClusterRoleBinding')].filter((binding) =>
           listAt(binding, 'subjects').some((subject) => at(subject, 'name') === account),
@@ -67,6 +73,7 @@ export const JOB_RULES: readonly Rule[] = [
       changedOfJob('init', `${POD}.serviceAccountName`, 'vault-server'),
       without('ServiceAccount', 'vault-init', IRSA_ANNOTATION),
       inSettings(/"revokeRootToken": true/, '"revokeRootToken": false'),
+      inSettings(/"recoveryShares"/, '"shares"'),
       inSettings(/neural-hive\/vault\/root-token/, 'neural-hive/vault/unseal-keys'),
       withoutOfJob('bootstrap', `${POD}.volumes.name=vault-token`),
       changed('ServiceAccount', 'vault-bootstrap', IRSA_ANNOTATION, 'arn:aws:iam::123456789012:role/x'),
@@ -120,11 +127,11 @@ export const JOB_RULES: readonly Rule[] = [
       ok(ofSnapshot(manifests, 'successfulJobsHistoryLimit') !== undefined, 'successfulJobsHistoryLimit');
       ok(ofSnapshot(manifests, 'failedJobsHistoryLimit') !== undefined, 'failedJobsHistoryLimit');
       const pod = at(manifests.get('CronJob', 'vault-snapshot'), JOB_POD);
-      equal(at(pod, 'serviceAccountName'), 'vault-snapshot');
+      equal(at(pod, 'serviceAccountName'), SNAPSHOT_ROLE);
       match(String(manifests.at('ServiceAccount', 'vault-snapshot', IRSA_ANNOTATION)), /neural-hive-vault-snapshot$/);
       equal(listAt(pod, 'containers.0.args')[0], 'snapshot');
       const token = at(pod, 'volumes.name=vault-token.projected.sources.0.serviceAccountToken');
-      equal(at(token, 'audience'), 'vault.neural-hive.local');
+      equal(at(token, 'audience'), AUDIENCES.vault);
       ok(seconds(`${String(at(token, 'expirationSeconds'))}s`) <= 3_600, 'its token lives long');
       equal(at(pod, 'containers.0.volumeMounts.name=vault-ca.mountPath'), '/vault/userconfig/vault-tls');
       ok(at(pod, 'volumes.name=scratch.emptyDir.sizeLimit') !== undefined, 'nowhere to verify it');

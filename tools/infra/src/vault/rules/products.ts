@@ -28,6 +28,7 @@ export const OPEN_BAO_RULES: readonly Rule[] = [
       const [telemetry] = blocksOf(listener(manifests, 8202).body, 'telemetry');
       deepEqual(telemetry?.body.attributes, { unauthenticated_metrics_access: true, metrics_only: true });
       equal(configBlock(manifests, 'seal').labels[0], 'awskms');
+      equal(serverConfig(manifests).attributes.disable_mlock, undefined, 'it does not know the setting');
     },
     mutations: [
       changedOfSet(`${VAULT}.command`, ['vault']),
@@ -36,6 +37,7 @@ export const OPEN_BAO_RULES: readonly Rule[] = [
       changed('Service', 'vault-standby', ['spec', 'selector', 'openbao-active'], 'true'),
       inConfig(/audit "file" "stdout" \{[^}]*\}\s*\}/, ''),
       inConfig(/metrics_only +[=] true/, ''),
+      inConfig(/^ui /m, 'disable_mlock = true\nui '),
     ],
   },
 ];

@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict';
+import { AUDIENCES } from '@neural-hive/contracts';
 import { at, listAt, type Manifests, under } from '../../manifests.ts';
 import { changed, without } from '../../mutation.ts';
 import type { Rule } from '../../rule.ts';
@@ -112,7 +113,7 @@ export const SECURITY_RULES: readonly Rule[] = [
         manifests.get('CronJob', 'vault-snapshot'),
         'spec.jobTemplate.spec.template.spec.volumes.name=vault-token',
       );
-      equal(at(token, 'projected.sources.0.serviceAccountToken.audience'), 'vault.neural-hive.local');
+      equal(at(token, 'projected.sources.0.serviceAccountToken.audience'), AUDIENCES.vault);
     },
     mutations: [
       without('ServiceAccount', 'vault-server', 'automountServiceAccountToken'),

@@ -87,9 +87,18 @@ export class FakeConnection {
     return {};
   }
 
+  /** As the driver's: a call that is told to end takes a turn to do so, and must find its connection open. */
   #call(method: string, request: unknown): Promise<unknown> {
     const scope = this.#scope.getStore() ?? {};
-    return new Promise((answer) => this.server.calls.push({ login: this.login, method, request, answer, ...scope }));
+    return new Promise((answer, reject) => {
+      this.server.calls.push({ login: this.login, method, request, answer, ...scope });
+      scope.signal?.addEventListener('abort', () => {
+        setImmediate(() => {
+          this.server.log.push(`cancelled ${this.login} ${method}`);
+          reject(new Error('CANCELLED'));
+        });
+      });
+    });
   }
 }
 
