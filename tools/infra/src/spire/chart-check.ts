@@ -5,14 +5,14 @@ import type { Check, Report } from '../check.ts';
 import { Helm } from '../helm.ts';
 import { judgeRules, type Rule } from '../rule.ts';
 import { REFUSALS } from './refusals.ts';
-import { type Rendering, rendering } from './renderings.ts';
+import { RENDERINGS, type Rendering, rendering } from './renderings.ts';
 import { AGENT_RULES } from './rules/agent.ts';
 import { AGENT_ATTESTATION_RULES } from './rules/agent-attestation.ts';
 import { HOST_NETWORK_RULES, OPTIONAL_AGENT_RULES } from './rules/agent-options.ts';
 import { ENTRY_RULES, OPTIONAL_ENTRY_RULES } from './rules/entries.ts';
 import { HOST_NETWORK_POLICY_RULES, NETWORK_RULES } from './rules/network.ts';
 import { OIDC_RULES } from './rules/oidc.ts';
-import { DEV_RULES, PACKAGING_RULES } from './rules/packaging.ts';
+import { BARE_RULES, DEV_RULES, PACKAGING_RULES } from './rules/packaging.ts';
 import { SERVER_RULES } from './rules/server.ts';
 import { DISK_RULES, OPTIONAL_SERVER_RULES } from './rules/server-options.ts';
 import { PLUGIN_RULES } from './rules/server-plugins.ts';
@@ -33,6 +33,7 @@ export const RULES: Readonly<Record<Rendering, readonly Rule[]>> = {
   hostNetwork: [...HOST_NETWORK_RULES, ...HOST_NETWORK_POLICY_RULES],
   disk: DISK_RULES,
   dev: DEV_RULES,
+  bare: BARE_RULES,
 };
 
 /** Point 42: what an operator has to know before an upgrade, in the chart's README. */
@@ -59,7 +60,7 @@ export const spireChartCheck: Check = {
   what: 'the chart of SPIRE: its 42 points and their mutations, and the values that it refuses',
   run: async ({ root, report }) => {
     const helm = await Helm.open();
-    for (const name of Object.keys(RULES) as Rendering[]) {
+    for (const name of RENDERINGS) {
       const options = rendering(root, name);
       const complaint = await helm.lint(options);
       if (complaint === undefined) report.passed(`lint ${name}`);

@@ -6,7 +6,9 @@ export const NAMESPACE = 'spire';
 export const AGENT_NAMESPACE = 'spire-system';
 
 /** Ways to install the chart; together they render every branch of its templates. */
-export type Rendering = 'prod' | 'dev' | 'full' | 'hostNetwork' | 'disk';
+export type Rendering = 'prod' | 'dev' | 'full' | 'hostNetwork' | 'disk' | 'bare';
+
+export const RENDERINGS: readonly Rendering[] = ['prod', 'dev', 'full', 'hostNetwork', 'disk', 'bare'];
 
 /** All that production leaves out, at once. */
 const FULL = {
@@ -64,6 +66,14 @@ const OVER_PROD: Readonly<Record<Exclude<Rendering, 'dev'>, Readonly<Record<stri
   full: FULL,
   hostNetwork: { agent: { hostNetwork: true, kubelet: { address: 'localhost' } } },
   disk: { server: { keyManager: { type: 'disk' } } },
+  bare: {
+    agent: { namespace: { name: '', create: false } },
+    oidc: { enabled: false },
+    entries: { enabled: false },
+    csiDriver: { install: false },
+    monitoring: { enabled: false },
+    tests: { enabled: false },
+  },
 };
 
 /** How helm is called for it; `over` wins over its values. */
@@ -76,6 +86,5 @@ export function rendering(root: string, name: Rendering, over?: Readonly<Record<
 
 /** The chart as every profile and every variant renders it, for the checks that judge all charts alike. */
 export function spireRenderings(root: string): readonly { readonly name: string; readonly options: RenderOptions }[] {
-  const names: readonly Rendering[] = ['prod', 'dev', 'full', 'hostNetwork', 'disk'];
-  return names.map((name) => ({ name: `spire, ${name}`, options: rendering(root, name) }));
+  return RENDERINGS.map((name) => ({ name: `spire, ${name}`, options: rendering(root, name) }));
 }

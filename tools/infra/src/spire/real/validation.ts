@@ -6,11 +6,9 @@ import type { Report } from '../../check.ts';
 import type { Helm } from '../../helm.ts';
 import { listAt } from '../../manifests.ts';
 import { configurationText } from '../configuration.ts';
-import { type Rendering, rendering } from '../renderings.ts';
+import { RENDERINGS, rendering } from '../renderings.ts';
 import { POD } from '../rules/pods.ts';
 import { point } from './point.ts';
-
-const RENDERINGS: readonly Rendering[] = ['prod', 'full', 'hostNetwork', 'disk', 'dev'];
 
 type Program = 'spire-server' | 'spire-agent';
 

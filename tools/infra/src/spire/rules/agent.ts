@@ -73,6 +73,36 @@ export const AGENT_RULES: readonly Rule[] = [
     ],
   },
   {
+    id: 'spire-23, driver',
+    what: 'the CSI driver gives the socket to pods of restricted namespaces, and is known to the kubelet',
+    assert: (manifests) => {
+      const driver = manifests.get('CSIDriver', 'csi.spiffe.io');
+      equal(driver.metadata.labels?.['security.kubernetes.io/csi-ephemeral-volume-profile'], 'restricted');
+      deepEqual(driver.spec, {
+        attachRequired: false,
+        podInfoOnMount: true,
+        fsGroupPolicy: 'None',
+        volumeLifecycleModes: ['Ephemeral'],
+      });
+      const daemon = manifests.get('DaemonSet', 'spire-csi-driver');
+      const [, registrar] = listAt(daemon, `${POD}.containers`);
+      const path = '-kubelet-registration-path=/var/lib/kubelet/plugins/csi.spiffe.io/csi.sock';
+      ok(listAt(registrar, 'args').includes(path), 'registration path');
+      equal(at(volumeAt(daemon, '/spiffe-csi'), 'hostPath.path'), '/var/lib/kubelet/plugins/csi.spiffe.io');
+      equal(at(volumeAt(daemon, '/registration', 1), 'hostPath.path'), '/var/lib/kubelet/plugins_registry');
+      equal(at(mountAt(daemon, '/var/lib/kubelet/pods'), 'mountPropagation'), 'Bidirectional');
+      deepEqual(at(daemon, `${POD}.tolerations`), [{ operator: 'Exists' }]);
+    },
+    mutations: [
+      without('CSIDriver', 'csi.spiffe.io', 'metadata.labels'),
+      changed('CSIDriver', 'csi.spiffe.io', 'spec.volumeLifecycleModes', ['Persistent']),
+      changed('DaemonSet', 'spire-csi-driver', `${POD}.containers.1.args`, []),
+      without('DaemonSet', 'spire-csi-driver', `${POD}.tolerations`),
+      changed('DaemonSet', 'spire-csi-driver', `${POD}.volumes.name=driver-socket.hostPath.path`, '/var/lib/csi'),
+      without('DaemonSet', 'spire-csi-driver', `${POD}.containers.0.volumeMounts.name=pods.mountPropagation`),
+    ],
+  },
+  {
     id: 'spire-24',
     what: 'an agent asks the servers’ service and believes only a server of the bundle, of which it reads the newest',
     assert: (manifests) => {

@@ -210,3 +210,33 @@ export const DEV_RULES: readonly Rule[] = [
     ],
   },
 ];
+
+/** Servers and agents alone, in one namespace. */
+export const BARE_RULES: readonly Rule[] = [
+  {
+    id: 'spire-bare',
+    what: 'what is turned off is not made, and the rest finds itself in one namespace',
+    assert: (manifests) => {
+      deepEqual(
+        workloads(manifests)
+          .map(({ metadata }) => metadata.name)
+          .sort(),
+        ['spire-agent', 'spire-server'],
+      );
+      for (const kind of ['Namespace', 'CSIDriver', 'Ingress', 'ServiceMonitor', 'PrometheusRule', 'Certificate']) {
+        deepEqual(manifests.of(kind), [], kind);
+      }
+      equal(manifests.get('ConfigMap', 'spire-bundle').metadata.namespace, NAMESPACE);
+      const clusters = at(
+        configuration(manifests, 'spire-server'),
+        'plugins.NodeAttestor.k8s_psat.plugin_data.clusters',
+      );
+      deepEqual(at(clusters, 'neural-hive.service_account_allow_list'), [`${NAMESPACE}:spire-agent`]);
+    },
+    mutations: [
+      changed('DaemonSet', 'spire-agent', 'metadata.name', 'agent'),
+      changed('ConfigMap', 'spire-bundle', 'metadata.namespace', AGENT_NAMESPACE),
+      changed('StatefulSet', 'spire-server', 'kind', 'Ingress'),
+    ],
+  },
+];
