@@ -68,7 +68,7 @@
 {{- $accounts := dict "server.serviceAccount" (and (or (eq .Values.seal.type "awskms") .Values.audit.shipper.enabled) .Values.server.serviceAccount) "init.serviceAccount" (and .Values.init.enabled .Values.init.serviceAccount) "snapshot.serviceAccount" (and .Values.snapshot.enabled .Values.snapshot.serviceAccount) -}}
 {{- range $name, $account := $accounts -}}
 {{- if and $account (not $account.roleArn) -}}
-{{- $problems = append $problems (printf "%s.roleArn is empty: set it to the IAM role that terraform made for it, or aws.webIdentity=none" $name) -}}
+{{- $problems = append $problems (printf "%s.roleArn is empty: set it to terraform's output vault_%s_role_arn, or aws.webIdentity=none" $name (first (splitList "." $name))) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.init.serviceAccount.roleArn (eq .Values.init.serviceAccount.roleArn .Values.server.serviceAccount.roleArn) -}}
@@ -103,11 +103,11 @@
 {{- $problems = append $problems (printf "bootstrap.enabled is true in namespace %s: its role in Vault is bound to the namespace vault; install there, or set bootstrap.enabled=false" .Release.Namespace) -}}
 {{- end -}}
 {{- if and .Values.snapshot.enabled (not .Values.snapshot.bucket) -}}
-{{- $problems = append $problems "snapshot.bucket is empty: name the bucket, or set snapshot.enabled=false and take snapshots another way" -}}
+{{- $problems = append $problems "snapshot.bucket is empty: set it to terraform's output vault_snapshots_bucket_name, or set snapshot.enabled=false and take snapshots another way" -}}
 {{- end -}}
 {{- if .Values.audit.shipper.enabled -}}
 {{- if not .Values.audit.shipper.bucket -}}
-{{- $problems = append $problems "audit.shipper.bucket is empty with audit.shipper.enabled=true: set it to terraform's output audit_logs_bucket_name" -}}
+{{- $problems = append $problems "audit.shipper.bucket is empty with audit.shipper.enabled=true: set it to terraform's output vault_audit_logs_bucket_name" -}}
 {{- end -}}
 {{- if not .Values.audit.file.enabled -}}
 {{- $problems = append $problems "audit.shipper.enabled is true and audit.file.enabled false: there is no file to ship; turn both on" -}}

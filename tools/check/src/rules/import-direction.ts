@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   'infrastructure/vault-cluster': ['contracts', 'security', 'vault-setup'],
   'tools/embedded-postgres': ['security/common'],
   'tools/real-stack': ['security', 'embedded-postgres'],
-  'tools/infra': ['contracts', 'security', 'vault-setup', 'vault-cluster', 'real-stack'],
+  'tools/infra': ['contracts', 'security', 'vault-setup', 'vault-cluster', 'real-stack', 'embedded-postgres'],
   'tools/check': [],
   'apps/cli': 'anything',
 };

@@ -59,7 +59,7 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     values: { server: { serviceAccount: { roleArn: '' } } },
-    says: /server\.serviceAccount\.roleArn is empty: set it to the IAM role/,
+    says: /server\.serviceAccount\.roleArn is empty: set it to terraform's output vault_server_role_arn/,
   },
   { values: { init: { serviceAccount: { roleArn: '' } } }, says: /init\.serviceAccount\.roleArn is empty/ },
   { values: { snapshot: { serviceAccount: { roleArn: '' } } }, says: /snapshot\.serviceAccount\.roleArn is empty/ },
@@ -73,7 +73,7 @@ const REFUSALS: readonly Refusal[] = [
   { values: { init: { recoveryThreshold: 6 } }, says: /init\.recoveryThreshold is 6 with init\.recoveryShares=5/ },
   {
     values: { snapshot: { bucket: '' } },
-    says: /snapshot\.bucket is empty: name the bucket, or set snapshot\.enabled=false/,
+    says: /snapshot\.bucket is empty: set it .* or set snapshot\.enabled=false/,
   },
   {
     values: { server: { authDelegator: false } },

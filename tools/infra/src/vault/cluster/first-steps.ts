@@ -49,10 +49,10 @@ export const FIRST_STEPS: readonly Step[] = [
   {
     what: 'the init Job stores the keys, waits for three voters, sets up and revokes the root token',
     show: async (trial) => {
-      const { cluster, account, identities, manifests } = trial;
+      const { cluster, account, identities, manifests, database } = trial;
       writeOperations(cluster, cluster.first, {
         settings: String(manifests.at('ConfigMap', 'vault-operations', ['data', 'settings.json'])),
-        parameters: { kubernetes: await identities.reviewer() },
+        parameters: { kubernetes: await identities.reviewer(), postgres: database.parameters },
         token: await identities.token('vault-bootstrap', [AUDIENCES.vault]),
       });
       const { code, stdout, stderr } = await runJob(trial, 'init');

@@ -17,12 +17,20 @@ export class Identities implements AsyncDisposable {
     this.#cluster = cluster;
   }
 
-  static async start(manifests: Manifests): Promise<Identities> {
+  /** `services`: whose service accounts there are, too, in namespaces of their own. */
+  static async start(manifests: Manifests, services: readonly Manifests[] = []): Promise<Identities> {
     const cluster = await KubernetesCluster.start({ nodes: 0 });
     const identities = new Identities(cluster);
     try {
+      const namespaces = new Set(['vault']);
       await cluster.api.createNamespace('vault');
       for (const manifest of manifests.all) await identities.#create(manifest);
+      for (const { metadata } of services.flatMap((service) => service.of('ServiceAccount'))) {
+        const { namespace = 'default', name } = metadata;
+        if (!namespaces.has(namespace)) await cluster.api.createNamespace(namespace);
+        namespaces.add(namespace);
+        await cluster.api.createServiceAccount(namespace, name);
+      }
       return identities;
     } catch (error) {
       await identities.stop();
@@ -36,8 +44,9 @@ export class Identities implements AsyncDisposable {
     return { host, ca, reviewerToken: await this.token('vault-server', []) };
   }
 
-  token(serviceAccount: string, audiences: readonly string[]): Promise<string> {
-    return this.#cluster.api.requestToken({ namespace: 'vault', serviceAccount, audiences });
+  /** Default namespace `vault`. No audience means the API server's own. */
+  token(serviceAccount: string, audiences: readonly string[], namespace = 'vault'): Promise<string> {
+    return this.#cluster.api.requestToken({ namespace, serviceAccount, audiences });
   }
 
   stop(): Promise<void> {

@@ -3,6 +3,7 @@ import { messageOf } from '@neural-hive/security/common';
 import type { Report } from '../../check.ts';
 import type { Manifests } from '../../manifests.ts';
 import type { Account } from './aws.ts';
+import type { LeasedDatabase } from './database.ts';
 import type { Identities } from './identities.ts';
 import type { VaultCluster } from './vault-cluster.ts';
 
@@ -12,7 +13,10 @@ export interface Trial {
   readonly manifests: Manifests;
   readonly cluster: VaultCluster;
   readonly account: Account;
-  readonly identities: Identities;
+  readonly identities: Pick<Identities, 'reviewer' | 'token'>;
+  readonly database: LeasedDatabase;
+  /** The services' charts with injected agents, by name. */
+  readonly services: Readonly<Record<string, Manifests>>;
   /** The `bao` program. */
   readonly program: string;
   readonly kms: MotoServer;
