@@ -1,6 +1,8 @@
 import { AUDIENCES, SPIFFE_IDS } from '@neural-hive/contracts';
 import { jwtSvidInterceptor, spiffeChannelCredentials } from '@neural-hive/security/grpc';
+import { spiffeHttpsAgent } from '@neural-hive/security/http';
 import { matchId } from '@neural-hive/security/spiffe';
+import type { X509Identity } from '@neural-hive/security/tls';
 import {
   type Check,
   CredentialBoard,
@@ -18,6 +20,7 @@ import {
 } from '@neural-hive/service-runtime';
 import { ArtifactStore } from './adapters/filesystem/artifact-store.ts';
 import { ReleaseStore } from './adapters/filesystem/release-store.ts';
+import { PolicyClient } from './adapters/opa/policy-client.ts';
 import { openTicketTransport } from './adapters/postgres/ticket-transport.ts';
 import { Registration } from './adapters/registry/registration.ts';
 import { queryLoginEntry } from './adapters/vault/query-login-entry.ts';
@@ -32,8 +35,11 @@ import { workerMetrics } from './engine/worker-metrics.ts';
 import { buildExecutor } from './executors/build.ts';
 import { compensateExecutor } from './executors/compensate.ts';
 import { deployExecutor } from './executors/deploy.ts';
+import { executeExecutor } from './executors/execute.ts';
 import { type QueryOptions, queryExecutor } from './executors/query.ts';
 import { testExecutor } from './executors/test.ts';
+import { transformExecutor } from './executors/transform.ts';
+import { validateExecutor } from './executors/validate.ts';
 
 /** A worker that cannot be registered at its start goes on trying, and says at /ready that it is not. */
 const FIRST_REGISTRATION_MS = 10_000;
@@ -96,7 +102,7 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
     const worker = new TicketWorker({
       source: transport.source,
       secrets,
-      executors: await executorsOf(config, runner, { lease: queryLogins.lease, onRevokeFailed }),
+      executors: await executorsOf(config, runner, x509, { lease: queryLogins.lease, onRevokeFailed }),
       capacity: config.capacity,
       publisher: { agentId, spiffeId: x509.getX509Svid().id.toString() },
       metrics,
@@ -171,18 +177,32 @@ async function openRunner(config: WorkerConfig): Promise<AttemptRunner> {
 }
 
 async function executorsOf(
-  { programs, projects, folders, postgres: database, types }: WorkerConfig,
+  { programs, projects, folders, postgres: database, types, opa }: WorkerConfig,
   runner: AttemptRunner,
+  identity: X509Identity,
   query: Pick<QueryOptions, 'lease' | 'onRevokeFailed'>,
 ): Promise<Executor[]> {
   const artifacts = await ArtifactStore.open(folders.artifacts);
   const releases = await ReleaseStore.open(folders.releases, artifacts);
+  const places = { projects, artifacts };
+  const policies = opa && { client: policyClient(opa, identity), names: opa.policies };
   const all: Record<ExecutableType, Executor> = {
     BUILD: buildExecutor({ runner, programs, projects, artifacts }),
+    VALIDATE: validateExecutor({ ...places, policies }),
+    EXECUTE: executeExecutor({ runner, programs, ...places }),
+    TRANSFORM: transformExecutor({ runner, programs }),
     TEST: testExecutor({ runner, programs, projects, artifacts, releases }),
     QUERY: queryExecutor({ ...query, database }),
     DEPLOY: deployExecutor({ releases }),
-    COMPENSATE: compensateExecutor({ artifacts, releases }),
+    COMPENSATE: compensateExecutor({ runner, programs, ...places, releases }),
   };
   return types.map((type) => all[type]);
+}
+
+function policyClient(
+  { url, caFile, spiffeId }: NonNullable<WorkerConfig['opa']>,
+  identity: X509Identity,
+): PolicyClient {
+  if (spiffeId === undefined) return new PolicyClient({ url, caFile });
+  return new PolicyClient({ url, agent: spiffeHttpsAgent({ identity, authorize: matchId(spiffeId) }) });
 }

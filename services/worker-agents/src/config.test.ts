@@ -17,9 +17,9 @@ function problemsOf(env: Record<string, string>): readonly string[] {
 
 test('what is not told has a default', () => {
   const config = workerConfig(NEEDED);
-  expect(config.types).toEqual(['BUILD', 'TEST', 'QUERY', 'DEPLOY', 'COMPENSATE']);
+  expect(config.types).toEqual(['BUILD', 'TEST', 'VALIDATE', 'TRANSFORM', 'QUERY', 'DEPLOY', 'COMPENSATE']);
   expect(config.registry).toMatchObject({ address: '127.0.0.1:50051', heartbeatMs: 30_000 });
-  expect(Object.keys(config.programs)).toEqual(['tsc-build', 'node-test', 'release-smoke']);
+  expect(Object.keys(config.programs)).toEqual(['tsc-build', 'node-test', 'release-smoke', 'json-get']);
   expect(config.projects).toMatch(/examples\/projects$/);
   expect(config.security.vault.login).toMatchObject({ role: 'worker-agents', method: 'kubernetes' });
   expect(workerConfig({ ...NEEDED, ENVIRONMENT: 'development' }).registry.heartbeatMs).toBe(5_000);
@@ -32,7 +32,7 @@ test('two processes do not share a name', () => {
 test('every problem is told at once', () => {
   const problems = problemsOf({
     VAULT_ADDRESS: 'http://vault.example:8200',
-    SUPPORTED_TASK_TYPES: 'BUILD,VALIDATE',
+    SUPPORTED_TASK_TYPES: 'BUILD,PAINT',
     MAX_CONCURRENT_BY_TYPE: 'BUILD=many',
     WORKER_DATA_FOLDER: 'relative',
   });
@@ -48,4 +48,18 @@ test('the allow-list can come from a file, which is checked', () => {
   expect(problemsOf({ ALLOWED_PROGRAMS_FILE: file })).toEqual([
     'ALLOWED_PROGRAMS_FILE: make.command: must be an absolute path',
   ]);
+});
+
+test('a type whose work is done by programs is taken only when there is one', () => {
+  const file = join(openFolder('config'), 'programs.json');
+  const run = { task_types: ['EXECUTE'], command: '/usr/bin/true', args: [] };
+  writeFileSync(file, JSON.stringify({ run }));
+  const env = { ALLOWED_PROGRAMS_FILE: file };
+  expect(workerConfig({ ...NEEDED, ...env }).types).toEqual(['VALIDATE', 'EXECUTE', 'QUERY', 'DEPLOY', 'COMPENSATE']);
+  expect(problemsOf({ ...env, SUPPORTED_TASK_TYPES: 'EXECUTE,QUERY' })).toEqual([]);
+  expect(problemsOf({ ...env, SUPPORTED_TASK_TYPES: 'EXECUTE,BUILD' })).toEqual([
+    'SUPPORTED_TASK_TYPES: no program on the list is for BUILD',
+  ]);
+  writeFileSync(file, JSON.stringify({ run: { ...run, undo: 'gone' } }));
+  expect(problemsOf(env)).toEqual(['ALLOWED_PROGRAMS_FILE: run.undo: must name a program for EXECUTE']);
 });

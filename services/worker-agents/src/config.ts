@@ -14,11 +14,25 @@ import {
   securitySettings,
 } from '@neural-hive/service-runtime';
 import { z } from 'zod';
-import { defaultPrograms, type ProgramCatalogue, programCatalogue } from './attempts/program-catalogue.ts';
+import {
+  defaultPrograms,
+  PROGRAM_TYPES,
+  type ProgramCatalogue,
+  programCatalogue,
+} from './attempts/program-catalogue.ts';
 import type { Capacity } from './domain/capacity.ts';
 
 /** The types that this worker has an executor for. A type without one is never subscribed to. */
-export const EXECUTABLE_TYPES = ['BUILD', 'TEST', 'QUERY', 'DEPLOY', 'COMPENSATE'] as const satisfies TaskType[];
+export const EXECUTABLE_TYPES = [
+  'BUILD',
+  'TEST',
+  'VALIDATE',
+  'EXECUTE',
+  'TRANSFORM',
+  'QUERY',
+  'DEPLOY',
+  'COMPENSATE',
+] as const satisfies TaskType[];
 export type ExecutableType = (typeof EXECUTABLE_TYPES)[number];
 
 const list = (text: string): string[] =>
@@ -45,7 +59,8 @@ const environment = z.object({
   POD_NAMESPACE: field.text().default(WORKLOADS['worker-agents'].namespace),
   CLUSTER: field.text().default('local'),
   SERVICE_VERSION: field.text().default('0.1.0'),
-  SUPPORTED_TASK_TYPES: z.string().default(EXECUTABLE_TYPES.join(',')).transform(list).pipe(z.array(executable).min(1)),
+  /** Default: those that there is something to do for, by the programs on the list. */
+  SUPPORTED_TASK_TYPES: z.string().transform(list).pipe(z.array(executable).min(1)).optional(),
   /** Beside the task types. */
   CAPABILITIES: z.string().default('').transform(list),
   MAX_CONCURRENT_TASKS: field.count({ min: 1, max: 1_000 }).default(5),
@@ -64,6 +79,18 @@ const environment = z.object({
   ALLOWED_PROGRAMS_FILE: field.text().optional(),
   /** Where the privileged launcher of attempts listens. Without it attempts run under the worker's uid. */
   ATTEMPT_LAUNCHER_SOCKET: absoluteFolder.optional(),
+
+  /** Of the OPA server that policies are asked of: `https`, or `http` on the loopback interface. */
+  OPA_URL: field.text().optional(),
+  OPA_CA_BUNDLE: field.text().optional(),
+  /** Of a policy server that shows an X509-SVID; the worker shows its own. */
+  OPA_SPIFFE_ID: field.text().optional(),
+  /** The decisions that tickets may ask for, such as `deploy/allow`, separated by commas. */
+  OPA_POLICIES: z
+    .string()
+    .default('')
+    .transform(list)
+    .pipe(z.array(z.string().regex(/^[A-Za-z0-9_]+(\/[A-Za-z0-9_]+)*$/, 'must be paths such as deploy/allow'))),
 
   POSTGRES_HOST: field.text(),
   POSTGRES_PORT: field.port().default(5_432),
@@ -98,6 +125,14 @@ export interface WorkerConfig {
   readonly projects: string;
   readonly programs: ProgramCatalogue;
   readonly launcherSocket: string | undefined;
+  readonly opa:
+    | {
+        readonly url: string;
+        readonly caFile: string | undefined;
+        readonly spiffeId: string | undefined;
+        readonly policies: readonly string[];
+      }
+    | undefined;
   readonly postgres: { readonly host: string; readonly port: number; readonly database: string };
   readonly registry: {
     readonly address: string;
@@ -130,7 +165,7 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
     namespace: read.POD_NAMESPACE,
     cluster: read.CLUSTER,
     version: read.SERVICE_VERSION,
-    types: EXECUTABLE_TYPES.filter((type) => read.SUPPORTED_TASK_TYPES.includes(type)),
+    types: typesOf(read.SUPPORTED_TASK_TYPES, programs),
     capabilities: read.CAPABILITIES,
     capacity: { total: read.MAX_CONCURRENT_TASKS, byType: read.MAX_CONCURRENT_BY_TYPE },
     drainGraceMs: read.DRAIN_GRACE_SECONDS * 1_000,
@@ -142,6 +177,15 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
     projects: read.WORKER_PROJECTS_FOLDER ?? fileURLToPath(new URL('../../../examples/projects', import.meta.url)),
     programs,
     launcherSocket: read.ATTEMPT_LAUNCHER_SOCKET,
+    opa:
+      read.OPA_URL === undefined
+        ? undefined
+        : {
+            url: read.OPA_URL,
+            caFile: read.OPA_CA_BUNDLE,
+            spiffeId: read.OPA_SPIFFE_ID,
+            policies: read.OPA_POLICIES,
+          },
     postgres: { host: read.POSTGRES_HOST, port: read.POSTGRES_PORT, database: read.POSTGRES_DATABASE },
     registry: {
       address: `${read.SERVICE_REGISTRY_HOST}:${read.SERVICE_REGISTRY_PORT}`,
@@ -154,6 +198,17 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
     metrics: { host: read.METRICS_HOST, port: read.METRICS_PORT },
     management: { host: read.MANAGEMENT_HOST, port: read.MANAGEMENT_PORT },
   };
+}
+
+/** A type whose work is done by programs needs one. */
+function typesOf(wanted: readonly ExecutableType[] | undefined, programs: ProgramCatalogue): readonly ExecutableType[] {
+  const idle = PROGRAM_TYPES.filter((type) => Object.values(programs).every((one) => !one.task_types.includes(type)));
+  const without = (wanted ?? []).filter((type) => idle.some((other) => other === type));
+  if (without.length > 0) {
+    throw new ConfigError(without.map((type) => `SUPPORTED_TASK_TYPES: no program on the list is for ${type}`));
+  }
+  const types = wanted ?? EXECUTABLE_TYPES.filter((type) => !idle.some((other) => other === type));
+  return EXECUTABLE_TYPES.filter((type) => types.includes(type));
 }
 
 /** The folder of the TypeScript compiler that is installed with the worker. */

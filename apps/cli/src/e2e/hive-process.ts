@@ -12,7 +12,7 @@ import { processTree } from '../platform/processes.ts';
 
 export const REPOSITORY = fileURLToPath(new URL('../../../..', import.meta.url));
 const HIVE = join(REPOSITORY, 'apps/cli/dist/main.js');
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 300_000;
 
 /** Started by root, so that every service has a uid of its own. */
 export const AS_ROOT = process.getuid?.() === 0;

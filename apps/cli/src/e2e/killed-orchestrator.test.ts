@@ -32,7 +32,7 @@ const TARGET = 'unkilled';
 const plan = planOf([build('release-app'), deploy(TARGET)]);
 
 test('an orchestrator killed after each step of a plan goes on where it was, and nothing is done twice', {
-  timeout: 90_000,
+  timeout: 240_000,
 }, async () => {
   await asOperator(data, async ({ orchestrator }) => {
     await orchestrator.submit(plan);
@@ -57,7 +57,9 @@ test('an orchestrator killed after each step of a plan goes on where it was, and
 
     // Each start has given back what the killed process before it had leased.
     const leased = `database/creds/${DATABASE_ROLES.orchestrator}`;
-    expect(countOpenLeases(join(home.authority, 'audit.log'), leased)).toBe(1);
+    const open = (): number => countOpenLeases(join(home.authority, 'audit.log'), leased);
+    // A rotation that is due just now has two for a moment.
+    expect(await within(30_000, () => open() === 1)).toBe(true);
 
     const count = planOf([
       {

@@ -198,6 +198,21 @@ describe('a failing plan', () => {
     expect(simulation.now.status).toBe('FAILED');
   });
 
+  test('undoes an EXECUTE that says how, and none that does not', () => {
+    const simulation = running([{ id: 'with' }, { id: 'without' }, { id: 'check', needs: ['with', 'without'] }]);
+    simulation.claim(id('with'));
+    simulation.finish(id('with'), { output: { undo: '{"program":"un-note","values":{}}' } });
+    complete(simulation, id('without'));
+    simulation.claim(id('check'));
+    const { commands } = simulation.fail(id('check'));
+    expect(commands.find(({ type }) => type === 'publishTicket')).toMatchObject({
+      ticket: { compensates: { ticket_id: id('with'), task_type: 'EXECUTE', output: { undo: expect.any(String) } } },
+    });
+    complete(simulation, compensationIdOf(id('with')));
+    expect(statusOf(simulation, 'without')).toBe('COMPLETED');
+    expect(simulation.now.status).toBe('FAILED');
+  });
+
   test('lets what runs finish, then undoes that as well', () => {
     const simulation = running([{ id: 'a', type: 'BUILD' }, { id: 'b' }]);
     simulation.claim(id('a'));

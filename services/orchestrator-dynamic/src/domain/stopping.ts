@@ -6,7 +6,7 @@ import type { PlanTurn } from './plan-turn.ts';
 import { deadlineTimerOf, publish, retryTimerOf } from './publishing.ts';
 import { compensationIdOf } from './ticket-id.ts';
 
-/** The types that change something outside and therefore have an undo. */
+/** The types that always change something outside and therefore have an undo. */
 export const COMPENSATED_TYPES: readonly TaskType[] = ['BUILD', 'DEPLOY'];
 
 /**
@@ -62,7 +62,7 @@ function nextToUndo(turn: PlanTurn, tickets: readonly TicketState[]): TicketStat
   let newest: TicketState | undefined;
   for (const ticket of tickets) {
     if (ticket.status !== 'COMPLETED' || ticket.compensates !== null || kept.has(ticket.taskId)) continue;
-    if (!COMPENSATED_TYPES.includes(ticket.taskType)) continue;
+    if (!hasUndo(ticket)) continue;
     if ((ticket.completedOrder ?? 0) >= (newest?.completedOrder ?? 0)) newest = ticket;
   }
   return newest;
@@ -92,4 +92,9 @@ function addUndo(turn: PlanTurn, ticket: TicketState, ticketId: string): void {
   };
   turn.add(undo);
   publish(turn, undo);
+}
+
+/** A program that has an undo says so in its output. */
+function hasUndo({ taskType, output }: TicketState): boolean {
+  return COMPENSATED_TYPES.includes(taskType) || (taskType === 'EXECUTE' && output.undo !== undefined);
 }

@@ -16,6 +16,12 @@ export interface AttemptSpec {
   /** What the placeholders in the program's arguments stand for. */
   readonly values: Readonly<Record<string, string>>;
   readonly sources: readonly AttemptSource[];
+  /** What the program reads from standard input. Default: nothing. */
+  readonly input?: string | undefined;
+  /** What the program reads from file descriptor 3, for the names that it may have. */
+  readonly credentials?: Readonly<Record<string, string>> | undefined;
+  /** The attempt is ended when it has said more. Default: no limit. */
+  readonly outputBytes?: number;
   /** The program and all its descendants are killed after this. In milliseconds. */
   readonly timeoutMs: number;
 }

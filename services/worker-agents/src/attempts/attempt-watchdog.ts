@@ -9,8 +9,17 @@
  * and the attempt can kill this program: then only the launcher's uid separation holds it.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
+import { accessSync, constants, cpSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+
+export interface WatchdogLimits {
+  readonly cpu_seconds: number;
+  readonly memory_bytes: number;
+  readonly file_bytes: number;
+  readonly open_files: number;
+  readonly processes: number;
+}
 
 export interface WatchdogOrder {
   readonly attemptId: string;
@@ -20,6 +29,11 @@ export interface WatchdogOrder {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly limits: WatchdogLimits;
+  /** For standard input. */
+  readonly input?: string | undefined;
+  /** For file descriptor 3. */
+  readonly credentials?: Readonly<Record<string, string>> | undefined;
   readonly timeoutMs: number;
   /** Set when this process runs under a uid that no other process than the attempt's may have. */
   readonly ownUid?: number;
@@ -29,6 +43,42 @@ export type WatchdogReport =
   | { readonly kind: 'started'; readonly pid: number }
   | { readonly kind: 'exit'; readonly code: number | null; readonly signal: string | null; readonly timedOut: boolean }
   | { readonly kind: 'failed'; readonly message: string };
+
+/**
+ * Limits itself and becomes the program. A limit that is lower already stays; one that cannot be set ends it. The soft limit
+ * of CPU time comes first, so that the end says why it came. Files count in blocks of 512 bytes, memory in kilobytes. What the
+ * shell adds to the environment goes.
+ */
+const LIMITED = `
+limit() {
+  ulimit "$1" "$2" 2>/dev/null && return
+  now=$(ulimit "$1") && [ "$now" != unlimited ] && [ "$now" -le "$2" ] && return
+  echo "the limit $1 cannot be set" >&2
+  exit 125
+}
+limit -c 0
+limit -t "$(($1 + 1))"
+ulimit -S -t "$1" 2>/dev/null
+limit -f "$2"
+limit -d "$3"
+limit -n "$4"
+if [ "$5" != - ]; then ulimit -u "$5" 2>/dev/null || limit -p "$5"; fi
+shift 5
+unset PWD OLDPWD
+exec "$@"
+`;
+
+function limitedArgs({ command, args, limits, ownUid }: WatchdogOrder): string[] {
+  const numbers = [
+    limits.cpu_seconds,
+    Math.ceil(limits.file_bytes / 512),
+    Math.ceil(limits.memory_bytes / 1_024),
+    limits.open_files,
+    // The kernel counts by uid: under one that others have too, they would count.
+    ownUid === undefined ? '-' : limits.processes,
+  ];
+  return ['-c', LIMITED, 'sh', ...numbers.map(String), command, ...args];
+}
 
 const REPORT_FD = 3;
 const SCAN_ROUNDS = 40;
@@ -93,10 +143,20 @@ function fill({ folder, sources }: WatchdogOrder): string {
   return workspace;
 }
 
+/** A program that does not read what it is given may end as it likes. */
+function give(to: Writable | null | undefined, text: string | undefined): void {
+  if (to == null || text === undefined) return;
+  to.on('error', () => undefined);
+  to.end(text);
+}
+
 function start(order: WatchdogOrder): () => Promise<void> {
   process.umask(0o022);
   const workspace = fill(order);
-  const child = spawn(order.command, order.args, {
+  // Within the shell it would be an exit code among others.
+  accessSync(order.command, constants.X_OK);
+  const credentials = order.credentials === undefined ? undefined : JSON.stringify(order.credentials);
+  const child = spawn('/bin/sh', limitedArgs(order), {
     cwd: workspace,
     env: {
       ...order.env,
@@ -104,10 +164,18 @@ function start(order: WatchdogOrder): () => Promise<void> {
       TMPDIR: join(order.folder, 'tmp'),
       LANG: 'C.UTF-8',
       HIVE_ATTEMPT: order.attemptId,
+      ...(credentials !== undefined && { HIVE_CREDENTIALS_FD: '3' }),
     },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: [
+      order.input === undefined ? 'ignore' : 'pipe',
+      'inherit',
+      'inherit',
+      ...(credentials === undefined ? [] : ['pipe' as const]),
+    ],
     detached: true,
   });
+  give(child.stdin, order.input);
+  give(child.stdio[3] as Writable | undefined, credentials);
   let timedOut = false;
   const limit = setTimeout(() => {
     timedOut = true;

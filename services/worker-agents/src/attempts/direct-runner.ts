@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { processStart } from '../adapters/filesystem/process-identity.ts';
 import type { AttemptRunner, AttemptSpec, FinishedAttempt } from './attempt-runner.ts';
+import { flooded, isFlooded } from './flooding.ts';
 import { type OutputLimits, OutputTail } from './output-tail.ts';
 import { callOf, type ProgramCatalogue } from './program-catalogue.ts';
 import { builtGuards, WatchdogProcess } from './watchdog-process.ts';
@@ -57,14 +58,18 @@ export class DirectRunner implements AttemptRunner {
     const call = callOf(this.#options.programs, spec);
     const folder = join(this.#folder, spec.attemptId);
     mkdirSync(folder, { mode: 0o700 });
-    const { attemptId, sources, timeoutMs } = spec;
+    const { attemptId, sources, timeoutMs, input, credentials } = spec;
     const watchdog = new WatchdogProcess({
       program: this.#options.watchdog ?? builtGuards().watchdog,
-      order: { attemptId, folder, sources, timeoutMs, ...call },
+      order: { attemptId, folder, sources, timeoutMs, input, credentials, ...call },
     });
     const output = new OutputTail(this.#options.outputLimits);
-    watchdog.stdout.on('data', (chunk: Buffer) => output.add('stdout', chunk));
-    watchdog.stderr.on('data', (chunk: Buffer) => output.add('stderr', chunk));
+    const hear = (stream: 'stdout' | 'stderr') => (chunk: Buffer) => {
+      output.add(stream, chunk);
+      if (isFlooded(output, spec)) void watchdog.end();
+    };
+    watchdog.stdout.on('data', hear('stdout'));
+    watchdog.stderr.on('data', hear('stderr'));
     const abort = (): void => void watchdog.end();
     signal.addEventListener('abort', abort, { once: true });
     const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
@@ -72,11 +77,13 @@ export class DirectRunner implements AttemptRunner {
       const exit = await watchdog.exit;
       await Promise.all([watchdog.end(), finished(watchdog.stdout), finished(watchdog.stderr)]);
       signal.throwIfAborted();
+      if (isFlooded(output, spec)) throw flooded(spec);
       return { exit, output, workspace: join(folder, 'work'), dispose };
     } catch (error) {
       await watchdog.end();
       await dispose();
-      throw signal.aborted ? signal.reason : error;
+      if (signal.aborted) throw signal.reason;
+      throw isFlooded(output, spec) ? flooded(spec) : error;
     } finally {
       signal.removeEventListener('abort', abort);
     }

@@ -6,7 +6,7 @@ import { finished } from 'node:stream/promises';
 import { z } from 'zod';
 import { AttemptError } from './attempt-error.ts';
 import { encodeFrame, FRAME, type FrameKind, FrameReader } from './frames.ts';
-import { callOf, type ProgramCatalogue } from './program-catalogue.ts';
+import { callOf, MAX_INPUT_CHARACTERS, type ProgramCatalogue } from './program-catalogue.ts';
 import type { UidPool } from './uid-pool.ts';
 import { WatchdogProcess } from './watchdog-process.ts';
 
@@ -26,6 +26,8 @@ export const launchRequest = z.strictObject({
       }),
     )
     .max(16),
+  input: z.string().max(MAX_INPUT_CHARACTERS).optional(),
+  credentials: z.record(z.string(), z.string().max(16_384)).optional(),
   timeoutMs: z.int().positive().max(86_400_000),
 });
 export type LaunchRequest = z.infer<typeof launchRequest>;
@@ -61,10 +63,10 @@ export async function serveAttempt(socket: Socket, options: ConnectionOptions): 
     uid = await pool.take(hungUp.signal);
     folder = makeWorkspace(options, request.attemptId, uid);
     send(FRAME.workspace, { path: join(folder, 'work') });
-    const { attemptId, sources, timeoutMs } = request;
+    const { attemptId, sources, timeoutMs, input, credentials } = request;
     const watchdog = new WatchdogProcess({
       program: options.watchdog,
-      order: { attemptId, folder, sources, timeoutMs, ...call, ownUid: uid },
+      order: { attemptId, folder, sources, timeoutMs, input, credentials, ...call, ownUid: uid },
       uid,
       node: options.node,
     });

@@ -4,6 +4,7 @@ import { assertSocketPath, messageOf } from '@neural-hive/security/common';
 import { AttemptError, type AttemptErrorCode } from './attempt-error.ts';
 import type { AttemptExit, AttemptRunner, AttemptSpec, FinishedAttempt } from './attempt-runner.ts';
 import { assertAttemptId } from './direct-runner.ts';
+import { flooded, isFlooded } from './flooding.ts';
 import { encodeFrame, FRAME, type Frame, FrameReader } from './frames.ts';
 import { type OutputLimits, OutputTail } from './output-tail.ts';
 
@@ -52,9 +53,9 @@ export class LauncherRunner implements AttemptRunner {
     const abort = (): void => void socket.end();
     signal.addEventListener('abort', abort, { once: true });
     try {
-      const { attemptId, program, values, sources, timeoutMs } = spec;
-      socket.write(encodeFrame(FRAME.request, { attemptId, program, values, sources, timeoutMs }));
-      const finished = await this.#follow(socket);
+      const { outputBytes: _, ...request } = spec;
+      socket.write(encodeFrame(FRAME.request, request));
+      const finished = await this.#follow(socket, spec);
       signal.throwIfAborted();
       return { ...finished, dispose: hangUp };
     } catch (error) {
@@ -65,7 +66,7 @@ export class LauncherRunner implements AttemptRunner {
     }
   }
 
-  #follow(socket: Socket): Promise<Omit<FinishedAttempt, 'dispose'>> {
+  #follow(socket: Socket, spec: AttemptSpec): Promise<Omit<FinishedAttempt, 'dispose'>> {
     const reader = new FrameReader();
     const output = new OutputTail(this.#options.outputLimits);
     let workspace = '';
@@ -87,6 +88,7 @@ export class LauncherRunner implements AttemptRunner {
       socket.on('data', (chunk: Buffer) => {
         try {
           for (const frame of reader.push(chunk)) take(frame);
+          if (isFlooded(output, spec)) reject(flooded(spec));
         } catch (error) {
           lost(error);
         }

@@ -17,12 +17,14 @@ export class OutputTail {
   readonly #text = { stdout: '', stderr: '' };
   readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
   #dropped = false;
+  #bytes = 0;
 
   constructor(limits: OutputLimits = {}) {
     this.#limits = { characters: 262_144, lines: 200, lineCharacters: 4_096, ...limits };
   }
 
   add(stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    this.#bytes += chunk.length;
     const text = this.#text[stream] + this.#decoders[stream].write(chunk);
     const excess = text.length - this.#limits.characters;
     if (excess > 0) this.#dropped = true;
@@ -31,6 +33,11 @@ export class OutputTail {
 
   text(stream: 'stdout' | 'stderr'): string {
     return this.#text[stream];
+  }
+
+  /** All that was said, also what was not kept. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Whether anything was left out of `text`. */

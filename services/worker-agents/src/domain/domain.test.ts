@@ -108,6 +108,12 @@ describe('a result', () => {
     expect(result.output_reference).toBe('worker/results/x');
   });
 
+  test('that is sensitive keeps what undoing it needs', () => {
+    const outcome = { output: { artifact: 'digest', rows: 'secret' }, neededToUndo: ['artifact', 'release'] };
+    const result = buildResult(claimed, publisher, { ...facts, outcome, reference: 'worker/results/x' });
+    expect(result.result.output).toEqual({ artifact: 'digest' });
+  });
+
   test('of a failure says its class', () => {
     const outcome = new TicketFailure('timeout', 'too slow', { logs: ['last words'] });
     expect(buildResult(claimed, publisher, { ...facts, outcome })).toMatchObject({

@@ -8,6 +8,10 @@ export interface Executed {
   readonly output: Readonly<Record<string, string>>;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly logs?: readonly string[];
+  /**
+   * Outputs that undoing needs. They travel also when the rest is kept back, so no secret may be among them.
+   */
+  readonly neededToUndo?: readonly string[];
 }
 
 export interface Publisher {
@@ -36,7 +40,7 @@ export function buildResult(
   { outcome, reference, durationMs, nowMs }: ResultFacts,
 ): ExecutionResult {
   const failure = outcome instanceof Error ? outcome : undefined;
-  const output = reference === undefined ? outcome.output : {};
+  const output = reference === undefined ? outcome.output : onlyForUndoing(outcome);
   const logs = reference === undefined ? (outcome.logs ?? []) : [];
   const metadata = outcome instanceof Error ? {} : (outcome.metadata ?? {});
   return executionResult.parse({
@@ -58,6 +62,11 @@ export function buildResult(
     spiffe_id: spiffeId,
     timestamp: nowMs,
   });
+}
+
+function onlyForUndoing(outcome: Executed | TicketFailure): Record<string, string> {
+  const names = outcome instanceof Error ? [] : (outcome.neededToUndo ?? []);
+  return Object.fromEntries(Object.entries(outcome.output).filter(([name]) => names.includes(name)));
 }
 
 /** The answer to something that was claimed and is no ticket. */

@@ -1,4 +1,5 @@
 import type { ExecutionTicket, TaskType } from '@neural-hive/contracts';
+import type { Secret } from '@neural-hive/security/common';
 import type { Executed } from './execution-result.ts';
 import type { ExecutionSettings } from './execution-settings.ts';
 
@@ -8,6 +9,8 @@ export interface Execution {
   /** Unique among all attempts, usable as a file name. */
   readonly attemptId: string;
   readonly settings: ExecutionSettings;
+  /** What Vault holds for this task type, read anew. Nobody keeps it longer than the attempt. */
+  readonly credentials: () => Promise<Secret<Readonly<Record<string, unknown>>>>;
   /** How long the attempt may take. In milliseconds. */
   readonly timeoutMs: number;
   /** Aborted when the ticket is no longer this worker's to execute. */

@@ -1,4 +1,5 @@
 import type { ExecutionResult, TaskType } from '@neural-hive/contracts';
+import type { Secret } from '@neural-hive/security/common';
 import type { ClaimedTicket } from './claimed-ticket.ts';
 import type { ExecutionSettings } from './execution-settings.ts';
 
@@ -42,6 +43,11 @@ export interface SensitiveResult {
 /** The worker's view of the secrets. */
 export interface ExecutionSecrets {
   settingsFor(type: TaskType, options: { signal: AbortSignal }): Promise<ExecutionSettings>;
+  /** All that is stored for the task type; read at each call. */
+  getExecutionCredentials(
+    type: TaskType,
+    options: { signal: AbortSignal },
+  ): Promise<Secret<Readonly<Record<string, unknown>>>>;
   /** Stores a sensitive output and answers where it lies. A result of an older attempt never replaces a newer one. */
   storeResult(ticketId: string, result: SensitiveResult, options: { signal: AbortSignal }): Promise<string>;
 }

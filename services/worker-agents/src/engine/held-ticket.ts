@@ -105,7 +105,8 @@ export class HeldTicket {
       try {
         const attemptId = `${fencing}-${createHash('sha256').update(ticket.ticket_id).digest('hex').slice(0, 16)}`;
         const signal = AbortSignal.any([this.#work.signal, limit.signal]);
-        return await executor.execute({ ticket, fencing, attemptId, settings, timeoutMs, signal });
+        const credentials = () => secrets.getExecutionCredentials(ticket.task_type, { signal });
+        return await executor.execute({ ticket, fencing, attemptId, settings, credentials, timeoutMs, signal });
       } finally {
         timer.cancel();
       }

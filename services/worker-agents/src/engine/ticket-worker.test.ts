@@ -1,4 +1,5 @@
 import type { ExecutionTicket, TaskType } from '@neural-hive/contracts';
+import { Secret } from '@neural-hive/security/common';
 import pg from 'pg';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -52,6 +53,7 @@ afterEach(async () => {
 const stored = new Map<string, unknown>();
 const secrets: ExecutionSecrets = {
   settingsFor: () => Promise.resolve(executionSettings.parse({})),
+  getExecutionCredentials: () => Promise.resolve(new Secret({})),
   storeResult: (id, result) => {
     stored.set(id, result);
     return Promise.resolve(`worker/results/${id}`);

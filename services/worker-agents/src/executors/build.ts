@@ -27,24 +27,30 @@ export function buildExecutor({ runner, programs, projects, artifacts }: BuildOp
     async execute(execution) {
       const { ticket, settings, signal } = execution;
       const { program, project } = readParameters(parameters, ticket);
-      const { product } = allowedFor(programs, program, 'BUILD');
+      const allowed = allowedFor(programs, program, 'BUILD');
       const sources = [{ from: projectFolder(projects, project), to: '.' }];
-      return runProgram(runner, execution, { program, values: {}, sources }, async ({ exit, output, workspace }) => {
-        const logs = output.lines();
-        if (exit.code !== 0) {
-          throw new TicketFailure('execution', `The build failed with exit code ${exit.code}`, { logs });
-        }
-        const limits = { files: settings.max_artifact_files, bytes: settings.max_artifact_bytes };
-        const made = await artifacts.store(await productFolder(workspace, product), ticket.ticket_id, {
-          signal,
-          limits,
-        });
-        return {
-          output: { artifact: made.digest, files: String(made.files), bytes: String(made.bytes) },
-          metadata: { program, uid_separation: String(runner.separated) },
-          logs,
-        };
-      });
+      return runProgram(
+        runner,
+        execution,
+        { program, allowed, values: {}, sources },
+        async ({ exit, output, workspace }) => {
+          const logs = output.lines();
+          if (exit.code !== 0) {
+            throw new TicketFailure('execution', `The build failed with exit code ${exit.code}`, { logs });
+          }
+          const limits = { files: settings.max_artifact_files, bytes: settings.max_artifact_bytes };
+          const made = await artifacts.store(await productFolder(workspace, allowed.product), ticket.ticket_id, {
+            signal,
+            limits,
+          });
+          return {
+            output: { artifact: made.digest, files: String(made.files), bytes: String(made.bytes) },
+            neededToUndo: ['artifact'],
+            metadata: { program, uid_separation: String(runner.separated) },
+            logs,
+          };
+        },
+      );
     },
   };
 }

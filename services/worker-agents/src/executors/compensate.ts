@@ -1,30 +1,36 @@
 import { z } from 'zod';
-import type { ArtifactStore } from '../adapters/filesystem/artifact-store.ts';
 import type { ReleaseStore } from '../adapters/filesystem/release-store.ts';
 import type { Executed } from '../domain/execution-result.ts';
 import type { Execution, Executor } from '../domain/executor.ts';
 import { TicketFailure } from '../domain/failure.ts';
+import { type ExecuteOptions, undoExecution } from './execute.ts';
 
-export interface CompensateOptions {
-  readonly artifacts: ArtifactStore;
+export interface CompensateOptions extends ExecuteOptions {
   readonly releases: ReleaseStore;
 }
 
 const built = z.object({ artifact: z.string() });
 const deployed = z.object({ target: z.string(), release: z.string() });
+const executed = z.object({ undo: z.string() });
 
 /**
  * COMPENSATE: undoes a BUILD (its artifact goes, unless a release or another build needs it) or a DEPLOY (the release
- * before is current again, unless another was deployed since). Doing it twice changes nothing. Output: `undone`.
+ * before is current again, unless another was deployed since); doing that twice changes nothing. An EXECUTE is undone by the
+ * program that the allow-list has for it. Output: `undone`.
  */
-export function compensateExecutor({ artifacts, releases }: CompensateOptions): Executor {
+export function compensateExecutor({ releases, ...options }: CompensateOptions): Executor {
+  const { artifacts } = options;
   return {
     type: 'COMPENSATE',
     async execute(execution) {
       const undone = execution.ticket.compensates;
       if (undone?.task_type === 'BUILD') return undoBuild(execution, undone);
       if (undone?.task_type === 'DEPLOY') return undoDeploy(execution, undone);
-      throw new TicketFailure('parameters', 'compensates: only BUILD and DEPLOY can be undone');
+      if (undone?.task_type === 'EXECUTE') {
+        const program = await undoExecution(options, execution, outputOf(executed, undone).undo);
+        return { output: { undone: undone.ticket_id, program } };
+      }
+      throw new TicketFailure('parameters', 'compensates: only BUILD, DEPLOY and EXECUTE can be undone');
     },
   };
 

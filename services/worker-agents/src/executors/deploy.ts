@@ -31,6 +31,7 @@ export function deployExecutor({ releases }: { readonly releases: ReleaseStore }
       });
       return {
         output: { release, target, artifact, previous: previous ?? '' },
+        neededToUndo: ['release', 'target'],
         logs: [`${target}: ${release} is current, ${previous ?? 'nothing'} was before`],
       };
     },

@@ -51,7 +51,7 @@ beforeAll(async () => {
     BUILD: buildExecutor({ runner, programs, projects, artifacts }),
     TEST: testExecutor({ runner, programs, projects, artifacts, releases }),
     DEPLOY: deployExecutor({ releases }),
-    COMPENSATE: compensateExecutor({ artifacts, releases }),
+    COMPENSATE: compensateExecutor({ runner, programs, projects, artifacts, releases }),
   };
 });
 

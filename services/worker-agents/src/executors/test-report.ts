@@ -1,16 +1,24 @@
+import type { FinishedAttempt } from '../attempts/attempt-runner.ts';
+import type { TestReportPlace } from '../attempts/program-catalogue.ts';
+import { readJUnit } from './junit-report.ts';
+import { readInside } from './sources.ts';
+import { readTap } from './tap-report.ts';
+
 export interface TestCounts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
 }
 
-/** The counts that Node's TAP and spec reporters end with. Undefined when the text has none. */
-export function readTestCounts(text: string): TestCounts | undefined {
-  const counts = new Map<string, number>();
-  for (const [, name = '', value] of text.matchAll(/^(?:#|ℹ) (tests|pass|fail|cancelled|skipped|todo) (\d+)\s*$/gm)) {
-    counts.set(name, Number(value));
-  }
-  if (!counts.has('tests') || !counts.has('pass') || !counts.has('fail')) return undefined;
-  const of = (name: string): number => counts.get(name) ?? 0;
-  return { passed: of('pass'), failed: of('fail') + of('cancelled'), skipped: of('skipped') + of('todo') };
+const MAX_REPORT_BYTES = 16 * 1024 * 1024;
+
+/** What the program says that it found out; undefined when it says nothing that counts. */
+export async function readTestCounts(
+  { output, workspace }: Pick<FinishedAttempt, 'output' | 'workspace'>,
+  place: TestReportPlace,
+): Promise<TestCounts | undefined> {
+  if (place.format === 'tap') return readTap(output.text('stdout'));
+  // The program may have made a link of it, to what only the worker can read.
+  const report = await readInside(workspace, place.file, MAX_REPORT_BYTES);
+  return report === undefined ? undefined : readJUnit(report.toString('utf8'));
 }

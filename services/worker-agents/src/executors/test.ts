@@ -8,6 +8,7 @@ import { TicketFailure } from '../domain/failure.ts';
 import { artifactOf, readParameters } from './parameters.ts';
 import { allowedFor, runProgram } from './program-run.ts';
 import { projectFolder } from './project-folder.ts';
+import { artifactFolder } from './sources.ts';
 import { readTestCounts } from './test-report.ts';
 
 export interface TestOptions {
@@ -39,14 +40,15 @@ export function testExecutor({ runner, programs, projects, artifacts, releases }
     async execute(execution) {
       const { ticket } = execution;
       const { program, project, artifact, artifact_from, target, ...values } = readParameters(parameters, ticket);
-      const { product } = allowedFor(programs, program, 'TEST');
+      const allowed = allowedFor(programs, program, 'TEST');
       const sources = [{ from: projectFolder(projects, project), to: '.' }];
       const digest = artifactOf(ticket, { artifact, artifact_from });
-      if (digest !== undefined) sources.push({ from: artifactFolder(artifacts, digest), to: product });
+      if (digest !== undefined) sources.push({ from: artifactFolder(artifacts, digest), to: allowed.product });
       if (target !== undefined) values.release = await releaseFolder(releases, target);
-      return runProgram(runner, execution, { program, values, sources }, async ({ exit, output }) => {
+      return runProgram(runner, execution, { program, allowed, values, sources }, async (attempt) => {
+        const { exit, output } = attempt;
         const logs = output.lines();
-        const counts = readTestCounts(output.text('stdout'));
+        const counts = await readTestCounts(attempt, allowed.report);
         if (counts === undefined) {
           throw new TicketFailure('execution', `The program reported no tests (exit code ${exit.code})`, { logs });
         }
@@ -60,12 +62,6 @@ export function testExecutor({ runner, programs, projects, artifacts, releases }
       });
     },
   };
-}
-
-function artifactFolder(artifacts: ArtifactStore, digest: string): string {
-  const folder = artifacts.folderOf(digest);
-  if (folder === undefined) throw new TicketFailure('parameters', 'artifact: there is none with this digest');
-  return folder;
 }
 
 async function releaseFolder(releases: ReleaseStore, target: string): Promise<string> {

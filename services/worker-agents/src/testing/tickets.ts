@@ -1,4 +1,5 @@
 import { type ExecutionTicket, executionTicket } from '@neural-hive/contracts';
+import { Secret } from '@neural-hive/security/common';
 import { executionSettings } from '../domain/execution-settings.ts';
 import type { Execution } from '../domain/executor.ts';
 
@@ -30,6 +31,7 @@ export function executionOf(ticket: ExecutionTicket, more: Partial<Execution> = 
     fencing: counter,
     attemptId: `test-${process.pid}-${counter}`,
     settings: executionSettings.parse({}),
+    credentials: async () => new Secret({}),
     timeoutMs: ticket.sla.timeout_ms,
     signal: new AbortController().signal,
     ...more,
