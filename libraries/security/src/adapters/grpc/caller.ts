@@ -1,11 +1,14 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { SpiffeId } from '../../spiffe/index.ts';
 
-const callers = new WeakMap<Metadata, SpiffeId>();
+/** Only this file can name it, so nothing that arrives can set it; a weak map would cost the collector a look a call. */
+const CALLER = Symbol('caller');
 
-/** Notes who makes the call that arrived with `metadata`. Metadata cannot be forged: it is known by its object. */
+type Received = Metadata & { [CALLER]?: SpiffeId };
+
+/** Notes who makes the call that arrived with `metadata`. */
 export function setCaller(metadata: Metadata, id: SpiffeId): void {
-  callers.set(metadata, id);
+  (metadata as Received)[CALLER] = id;
 }
 
 /**
@@ -13,7 +16,7 @@ export function setCaller(metadata: Metadata, id: SpiffeId): void {
  * @throws TypeError for a call that none has let through by its identity, such as one of its exceptions
  */
 export function callerOf(call: { readonly metadata: Metadata }): SpiffeId {
-  const id = callers.get(call.metadata);
+  const id = (call.metadata as Received)[CALLER];
   if (id === undefined) throw new TypeError('call: no SpiffeAuthInterceptor has authenticated it');
   return id;
 }
