@@ -17,12 +17,13 @@ const MAIN = fileURLToPath(import.meta.resolve('@neural-hive/service-registry/ma
 
 /** Identities of the platform, and the registry as a process of its own, so that only the registry is measured. */
 export class RegistryStage {
-  readonly #folder: string;
+  /** For what a program writes; gone with the stage. */
+  readonly folder: string;
   readonly #issuer: WorkloadIssuer;
   readonly #closing: (() => unknown)[] = [];
 
   private constructor(folder: string) {
-    this.#folder = folder;
+    this.folder = folder;
     const authority = CertificateAuthority.create(TRUST_DOMAIN);
     this.#issuer = new WorkloadIssuer({ authority, issuer: SPIFFE_ISSUER });
   }
@@ -32,7 +33,7 @@ export class RegistryStage {
   }
 
   async identityOf(id: string): Promise<ServiceIdentity> {
-    const identity = await openIdentity({ endpoint: await this.#endpointOf(id) });
+    const identity = await openIdentity({ endpoint: await this.endpointOf(id) });
     this.#closing.push(() => identity.close());
     return identity;
   }
@@ -47,8 +48,8 @@ export class RegistryStage {
         HEARTBEAT_TIMEOUT_SECONDS: '3600',
         GRPC_PORT: '0',
         METRICS_PORT: '0',
-        REGISTRY_JOURNAL_FILE: join(this.#folder, 'journal'),
-        SPIFFE_ENDPOINT_SOCKET: await this.#endpointOf(SPIFFE_IDS.registry),
+        REGISTRY_JOURNAL_FILE: join(this.folder, 'journal'),
+        SPIFFE_ENDPOINT_SOCKET: await this.endpointOf(SPIFFE_IDS.registry),
       },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
@@ -79,11 +80,12 @@ export class RegistryStage {
   async close(): Promise<void> {
     for (const close of this.#closing.splice(0).reverse()) await close();
     this.#issuer.close();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 
-  async #endpointOf(id: string): Promise<string> {
-    const path = join(this.#folder, `${this.#closing.length}.sock`);
+  /** Where the workload with this identity asks for its SVIDs. */
+  async endpointOf(id: string): Promise<string> {
+    const path = join(this.folder, `${this.#closing.length}.sock`);
     const agent = await WorkloadApiServer.listen({ issuer: this.#issuer, path, ids: [id] });
     this.#closing.push(() => agent.close());
     return agent.endpoint;

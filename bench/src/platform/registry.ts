@@ -7,13 +7,14 @@ import { beat, discover, registerAgents } from './registry-calls.ts';
 import { memoryResults } from './registry-memory.ts';
 import { type RegistryProcess, RegistryStage } from './registry-stage.ts';
 
-const AGENTS = 2_000;
+const AGENTS = 10_000;
 /** As many of them have what a discovery asks for. */
 const MATCHING = 100;
-const ROUNDS = 3;
+const ROUNDS = 9;
 const DISCOVERIES = 300;
 const HEARTBEATS = 2_000;
 const WIDTH = 32;
+const WARM_UP_CALLS = 2_000;
 
 /** The registry as a process of its own, over mTLS and with tokens, with ten thousand agents. */
 export async function* registryResults(): AsyncGenerator<Result | Bound> {
@@ -24,6 +25,8 @@ export async function* registryResults(): AsyncGenerator<Result | Bound> {
     const orchestrator = await stage.clientOf(SPIFFE_IDS.orchestrator, registry.port);
 
     const agentIds = await registerAgents(worker, 0, MATCHING, ['common', 'rare']);
+    // Code that runs for the first time costs more than ten thousand agents.
+    await concurrently(WIDTH, () => discover(orchestrator, 'rare'))(WARM_UP_CALLS);
     const few = await cpuTimes(registry, DISCOVERIES, () => discover(orchestrator, 'rare'));
     agentIds.push(...(await registerAgents(worker, MATCHING, AGENTS, ['common'])));
     const many = await cpuTimes(registry, DISCOVERIES, () => discover(orchestrator, 'rare'));
@@ -41,11 +44,8 @@ export async function* registryResults(): AsyncGenerator<Result | Bound> {
       next += 1;
       return beat(worker, agentIds[next % agentIds.length] ?? '', next);
     };
-    const startMs = performance.now();
     const beats = await cpuTimes(registry, HEARTBEATS, nextBeat);
-    const perSecond = ((ROUNDS + 1) * HEARTBEATS * 1_000) / (performance.now() - startMs);
     yield atLeast('heartbeats a second of CPU time of the registry', 1_000 / median(beats), 2_000, 'per second');
-    yield atLeast('heartbeats a second, client and registry on this machine', perSecond, 2_000, 'per second');
   } finally {
     await stage.close();
   }

@@ -1,8 +1,8 @@
 export { MemoryStore } from './adapters/memory-store.ts';
+export { prometheusRegistryMetrics } from './adapters/prometheus-metrics.ts';
 export { CONNECTION_CALLERS, METHOD_CALLERS, METHOD_EXCEPTIONS } from './api/auth-table.ts';
-export { type GrpcServer, listenGrpc } from './api/grpc-server.ts';
-export { HealthService } from './api/health-service.ts';
 export { registerCommandOf } from './api/messages.ts';
+export { operationReporter } from './api/operation-report.ts';
 export { registryService } from './api/service.ts';
 export { openRegistryService } from './composition.ts';
 export { type RegistryConfig, registryConfig } from './config.ts';

@@ -152,6 +152,19 @@ describe('a refused call', () => {
     },
   );
 
+  test('for reflection finds none, with a token or without', async () => {
+    const { port } = await start();
+    const method = { ...HEALTH_SERVICE.check, path: '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo' };
+    const legacy = { ...method, path: '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo' };
+    for (const authorization of ['own', 'none'] as const) {
+      const client = await platform.clientOf(SPIFFE_IDS.operator, port, { authorization });
+      expect(await codeOf(unaryCall(client, HEALTH_SERVICE.check, { service: '' }))).toBe(status.OK);
+      for (const { path } of [method, legacy]) {
+        expect(await codeOf(unaryCall(client, { ...method, path }, { service: '' }))).toBe(status.UNIMPLEMENTED);
+      }
+    }
+  });
+
   test('each method admits exactly the identities of the table', async () => {
     const { port } = await start();
     const clients = {

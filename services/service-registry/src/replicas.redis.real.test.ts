@@ -108,7 +108,7 @@ test('of an agent that falls silent each step is announced once, however many re
   expect((counts[0] ?? 0) + (counts[1] ?? 0)).toBe(1);
 });
 
-test('health says what holds: Vault, the login, Redis', async () => {
+test('item 19: with Vault and nothing to fall back to the service serves, and says of each part whether it holds', async () => {
   const { port, http, metrics, managementPort } = await start();
   const probe = await platform.clientOf(SPIFFE_IDS.operator, port, { authorization: 'none' });
   expect(await unaryCall(probe, HEALTH_SERVICE.check, { service: '' })).toEqual({ status: 'SERVING' });

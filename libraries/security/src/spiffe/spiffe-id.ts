@@ -13,10 +13,13 @@ export class SpiffeId {
   readonly trustDomain: TrustDomain;
   /** Empty, or a slash and the segments. */
   readonly path: string;
+  /** Made once: servers compare and look up the text with every call. */
+  readonly #text: string;
 
   private constructor(trustDomain: TrustDomain, path: string) {
     this.trustDomain = trustDomain;
     this.path = path;
+    this.#text = `${SCHEME}${trustDomain.name}${path}`;
   }
 
   /**
@@ -61,7 +64,7 @@ export class SpiffeId {
   }
 
   toString(): string {
-    return `${SCHEME}${this.trustDomain.name}${this.path}`;
+    return this.#text;
   }
 
   toJSON(): string {

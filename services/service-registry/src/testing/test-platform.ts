@@ -15,7 +15,7 @@ export class TestPlatform {
   readonly authority: CertificateAuthority;
   readonly issuer: WorkloadIssuer;
   readonly folder: string;
-  readonly #agents = new Map<string, WorkloadApiServer>();
+  readonly #agents = new Map<string, Promise<WorkloadApiServer>>();
   readonly #closing: (() => unknown)[] = [];
 
   private constructor(folder: string) {
@@ -30,12 +30,13 @@ export class TestPlatform {
 
   /** Where the workload with this identity asks for its SVIDs. */
   async endpointOf(id: string): Promise<string> {
-    const existing = this.#agents.get(id);
-    if (existing !== undefined) return existing.endpoint;
-    const path = join(this.folder, `${this.#agents.size}.sock`);
-    const agent = await WorkloadApiServer.listen({ issuer: this.issuer, path, ids: [id] });
-    this.#agents.set(id, agent);
-    return agent.endpoint;
+    let agent = this.#agents.get(id);
+    if (agent === undefined) {
+      const path = join(this.folder, `${this.#agents.size}.sock`);
+      agent = WorkloadApiServer.listen({ issuer: this.issuer, path, ids: [id] });
+      this.#agents.set(id, agent);
+    }
+    return (await agent).endpoint;
   }
 
   async identityOf(id: string): Promise<ServiceIdentity> {
@@ -72,7 +73,7 @@ export class TestPlatform {
 
   async close(): Promise<void> {
     for (const close of this.#closing.splice(0).reverse()) await close();
-    for (const agent of this.#agents.values()) await agent.close();
+    for (const agent of this.#agents.values()) await (await agent).close();
     this.issuer.close();
     await rm(this.folder, { recursive: true, force: true });
   }

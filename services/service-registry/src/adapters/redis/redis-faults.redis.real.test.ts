@@ -39,7 +39,7 @@ async function cutConnections(): Promise<void> {
   await stage.admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub', 'SKIPME', 'yes']);
 }
 
-describe('the login', () => {
+describe('item 22, the login of a Redis with TLS', () => {
   test('rotates under load on two replicas, and nothing fails or is lost', { timeout: 300_000 }, async () => {
     const replicas = [await stage.replica(), await stage.replica()];
     const registries = replicas.map(registryOf);
@@ -123,7 +123,7 @@ describe('the login', () => {
   });
 });
 
-describe('Redis', () => {
+describe('item 22, Redis', () => {
   test('may lose every connection at once: calls say try again, and then all goes on', async () => {
     const [a, b] = [await stage.replica(), await stage.replica()];
     const [here, there] = [registryOf(a), registryOf(b)];
