@@ -1,3 +1,4 @@
+import { sleep } from '@neural-hive/security/common';
 import type { Agent } from '../../domain/agent.ts';
 import { type AgentStore, checkRoom, type Decision } from '../../domain/agent-store.ts';
 import type { Change } from '../../domain/change-log.ts';
@@ -20,8 +21,10 @@ export interface RedisStoreOptions {
 
 type Write<T> = Exclude<Decision<T>, { kind: 'keep' }>;
 
-/** How often in a row others may be quicker to write to an agent that one decides about. */
-const MAX_TRIES = 20;
+/** How long others may be quicker to write to an agent that one decides about. Milliseconds. */
+const CONTENTION_MS = 10_000;
+/** The longest pause after a write that another replica was quicker than. Milliseconds. */
+const MAX_PAUSE_MS = 20;
 /** Stands for a limit where there is none. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
@@ -122,7 +125,8 @@ export class RedisStore implements AgentStore {
       await before;
       await this.#catchUp();
     }
-    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    const giveUpMs = this.clock.monotonicMs() + CONTENTION_MS;
+    for (let refused = 0; this.clock.monotonicMs() < giveUpMs; ) {
       const view = this.#live.current;
       const writtenAt = view.seqOf(agentId);
       let decision: Decision<T>;
@@ -142,6 +146,9 @@ export class RedisStore implements AgentStore {
       const answer = await this.#write(decision, writtenAt);
       if (answer.kind === 'written') return decision.result;
       if (answer.kind === 'full' && decision.kind === 'change' && decision.room) checkRoom(answer, decision.room);
+      // Two replicas in step would let the same one win for ever.
+      refused += 1;
+      await sleep(Math.random() * Math.min(2 ** refused, MAX_PAUSE_MS));
       const newer = await this.#catchUp();
       // Redis has another agent than its log told of: it was emptied, or filled, by another hand.
       if (newer.seqOf(agentId) === writtenAt) await asStoreFailure(() => this.#live.reload());
