@@ -8,8 +8,10 @@ export type Fault =
   | { readonly kind: 'kill'; readonly atMs: number; readonly targets: readonly Target[] }
   | { readonly kind: 'pause'; readonly atMs: number; readonly targets: readonly Target[]; readonly durationMs: number };
 
-/** Between two faults. Some come while what the one before hit is still starting. */
-const GAP_MS = [500, 6_000] as const;
+/** Between two faults: mostly long enough that work goes on, now and then so short that what was hit is still starting. */
+const GAP_MS = [5_000, 20_000] as const;
+const SHORT_GAP_MS = [300, 3_000] as const;
+const SHARE_OF_SHORT_GAPS = 0.35;
 /** The longest is longer than a holder may be silent, than a registry waits for a heartbeat, and than a probe. */
 const PAUSE_MS = [300, 20_000] as const;
 const SHARE_OF_LONG_PAUSES = 0.25;
@@ -23,8 +25,12 @@ export function faultSchedule(options: {
 }): readonly Fault[] {
   const random = new SeededRandom(options.seed);
   const endMs = options.minutes * 60_000;
+  const gapMs = (): number => {
+    const [shortest, longest] = random.next() < SHARE_OF_SHORT_GAPS ? SHORT_GAP_MS : GAP_MS;
+    return random.between(shortest, longest);
+  };
   const faults: Fault[] = [];
-  for (let atMs = random.between(...GAP_MS); atMs < endMs; atMs += random.between(...GAP_MS)) {
+  for (let atMs = gapMs(); atMs < endMs; atMs += gapMs()) {
     const together = random.pick([1, 1, 1, 1, 2, 2, 3, options.targets.length]);
     const targets = random.sample(options.targets, together);
     const kind = random.pick(['kill', 'kill', 'pause']);
