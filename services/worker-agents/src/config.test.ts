@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AUDIENCES } from '@neural-hive/contracts';
 import { expect, test } from 'vitest';
 import { workerConfig } from './config.ts';
 import { openFolder } from './testing/guards.ts';
@@ -23,6 +24,14 @@ test('what is not told has a default', () => {
   expect(config.projects).toMatch(/examples\/projects$/);
   expect(config.security.vault.login).toMatchObject({ role: 'worker-agents', method: 'kubernetes' });
   expect(workerConfig({ ...NEEDED, ENVIRONMENT: 'development' }).registry.heartbeatMs).toBe(5_000);
+});
+
+test('item 41: production fails closed, and the token for one service is for no other', () => {
+  expect(workerConfig(NEEDED).environment).toBe('production');
+  expect(workerConfig(NEEDED).security.vault.failOpen).toBe(false);
+  expect(problemsOf({ VAULT_FAIL_OPEN: 'true', ENVIRONMENT: 'development' })).toEqual([]);
+  expect(problemsOf({ VAULT_FAIL_OPEN: 'true' })).toEqual([expect.stringMatching(/FAIL_OPEN/)]);
+  expect(new Set(Object.values(AUDIENCES)).size).toBe(Object.values(AUDIENCES).length);
 });
 
 test('two processes do not share a name', () => {

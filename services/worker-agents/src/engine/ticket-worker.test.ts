@@ -194,7 +194,7 @@ test('no more of one type run at the same time than allowed, the urgent ones fir
   expect(most).toBe(1);
 });
 
-test('a cancelled ticket stops and publishes nothing', async () => {
+test('item 39: a cancelled ticket stops and publishes nothing', async () => {
   const { execute, started, aborted } = endless();
   worker({ BUILD: execute });
   await publish({ task_type: 'BUILD' });
@@ -247,7 +247,7 @@ test('an attempt that cannot be heard stops before its ticket is taken over', as
   await database.cancel(ticketId);
 });
 
-test('a worker that ends lets its tickets finish within the grace, and hands back the rest at once', async () => {
+test('item 43: a worker that ends lets its tickets finish within the grace, and hands back the rest at once', async () => {
   const { execute, started } = endless();
   const first = worker({ BUILD: execute, TEST: async () => ({ output: {} }) });
   await publish({ task_type: 'BUILD' });
@@ -259,7 +259,7 @@ test('a worker that ends lets its tickets finish within the grace, and hands bac
   await result().toMatchObject({ status: 'COMPLETED', agent_id: 'agent-2' });
 });
 
-test('the output of a sensitive ticket goes to the secrets, and only its reference travels', async () => {
+test('item 36: the output of a sensitive ticket goes to the secrets, and only its reference travels', async () => {
   worker({ QUERY: async () => ({ output: { rows: 'hidden' }, logs: ['hidden'] }) });
   await publish({ task_type: 'QUERY', metadata: { security_level: 'CONFIDENTIAL' } });
   await result().toMatchObject({ output_reference: `worker/results/${ticketId}`, result: { output: {}, logs: [] } });

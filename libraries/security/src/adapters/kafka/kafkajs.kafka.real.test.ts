@@ -190,7 +190,7 @@ test('a login that the broker refuses leaves the old one in use', { timeout: LIM
   expect(await stage.userNames()).toEqual([credential.current().value.username]);
 });
 
-test('what would send a password in the clear or share a transaction is refused', async () => {
+test('item 30: what would send a password in the clear or share a transaction is refused', async () => {
   await using credential = await stage.credential();
   const config = { ...stage.config(), ssl: false } as unknown as Parameters<typeof rotatingProducer>[1];
   await expect(rotatingProducer(credential, config)).rejects.toThrow('ssl: must be given');
