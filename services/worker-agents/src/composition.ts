@@ -200,9 +200,9 @@ async function executorsOf(
 }
 
 function policyClient(
-  { url, caFile, spiffeId }: NonNullable<WorkerConfig['opa']>,
+  { url, caFile, tokenFile, spiffeId }: NonNullable<WorkerConfig['opa']>,
   identity: X509Identity,
 ): PolicyClient {
-  if (spiffeId === undefined) return new PolicyClient({ url, caFile });
-  return new PolicyClient({ url, agent: spiffeHttpsAgent({ identity, authorize: matchId(spiffeId) }) });
+  if (spiffeId === undefined) return new PolicyClient({ url, caFile, tokenFile });
+  return new PolicyClient({ url, tokenFile, agent: spiffeHttpsAgent({ identity, authorize: matchId(spiffeId) }) });
 }

@@ -83,6 +83,8 @@ const environment = z.object({
   /** Of the OPA server that policies are asked of: `https`, or `http` on the loopback interface. */
   OPA_URL: field.text().optional(),
   OPA_CA_BUNDLE: field.text().optional(),
+  /** Holds the bearer token for it. */
+  OPA_TOKEN_FILE: field.text().optional(),
   /** Of a policy server that shows an X509-SVID; the worker shows its own. */
   OPA_SPIFFE_ID: field.text().optional(),
   /** The decisions that tickets may ask for, such as `deploy/allow`, separated by commas. */
@@ -129,6 +131,7 @@ export interface WorkerConfig {
     | {
         readonly url: string;
         readonly caFile: string | undefined;
+        readonly tokenFile: string | undefined;
         readonly spiffeId: string | undefined;
         readonly policies: readonly string[];
       }
@@ -183,6 +186,7 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
         : {
             url: read.OPA_URL,
             caFile: read.OPA_CA_BUNDLE,
+            tokenFile: read.OPA_TOKEN_FILE,
             spiffeId: read.OPA_SPIFFE_ID,
             policies: read.OPA_POLICIES,
           },
