@@ -177,7 +177,7 @@ async function openRunner(config: WorkerConfig): Promise<AttemptRunner> {
 }
 
 async function executorsOf(
-  { programs, projects, folders, postgres: database, types, opa }: WorkerConfig,
+  { programs, projects, folders, postgres: database, queryMongodbUri: mongodbUri, types, opa }: WorkerConfig,
   runner: AttemptRunner,
   identity: X509Identity,
   query: Pick<QueryOptions, 'lease' | 'onRevokeFailed'>,
@@ -192,7 +192,7 @@ async function executorsOf(
     EXECUTE: executeExecutor({ runner, programs, ...places }),
     TRANSFORM: transformExecutor({ runner, programs }),
     TEST: testExecutor({ runner, programs, projects, artifacts, releases }),
-    QUERY: queryExecutor({ ...query, database }),
+    QUERY: queryExecutor({ ...query, database, mongodbUri }),
     DEPLOY: deployExecutor({ releases }),
     COMPENSATE: compensateExecutor({ runner, programs, ...places, releases }),
   };

@@ -40,6 +40,14 @@ test('every problem is told at once', () => {
   expect(problems.join('\n')).toMatch(/^VAULT_ADDRESS: /m);
 });
 
+test('the MongoDB that may be read is named with its database, and without a login', () => {
+  const uri = 'mongodb://a:27017,b:27017/releases?tls=true';
+  expect(workerConfig({ ...NEEDED, QUERY_MONGODB_URI: uri }).queryMongodbUri).toBe(uri);
+  for (const wrong of ['mongodb://a:27017', 'mongodb://user:pass@a/releases', 'http://a/releases']) {
+    expect(problemsOf({ QUERY_MONGODB_URI: wrong })).toEqual([expect.stringMatching(/^QUERY_MONGODB_URI: /)]);
+  }
+});
+
 test('the allow-list can come from a file, which is checked', () => {
   const file = join(openFolder('config'), 'programs.json');
   writeFileSync(file, JSON.stringify({ make: { task_types: ['BUILD'], command: '/usr/bin/make', args: [] } }));

@@ -97,6 +97,11 @@ const environment = z.object({
   POSTGRES_HOST: field.text(),
   POSTGRES_PORT: field.port().default(5_432),
   POSTGRES_DATABASE: field.text().default('neural_hive'),
+  /** Of the MongoDB that QUERY tickets may read, its database in it; the login is what Vault holds for QUERY. */
+  QUERY_MONGODB_URI: field
+    .text()
+    .regex(/^mongodb(\+srv)?:\/\/[^@/]+\/[^@/?]+(\?.*)?$/, 'must name a database, and no login')
+    .optional(),
 
   SERVICE_REGISTRY_HOST: field.text().default('127.0.0.1'),
   SERVICE_REGISTRY_PORT: field.port().default(50_051),
@@ -136,6 +141,7 @@ export interface WorkerConfig {
         readonly policies: readonly string[];
       }
     | undefined;
+  readonly queryMongodbUri: string | undefined;
   readonly postgres: { readonly host: string; readonly port: number; readonly database: string };
   readonly registry: {
     readonly address: string;
@@ -190,6 +196,7 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
             spiffeId: read.OPA_SPIFFE_ID,
             policies: read.OPA_POLICIES,
           },
+    queryMongodbUri: read.QUERY_MONGODB_URI,
     postgres: { host: read.POSTGRES_HOST, port: read.POSTGRES_PORT, database: read.POSTGRES_DATABASE },
     registry: {
       address: `${read.SERVICE_REGISTRY_HOST}:${read.SERVICE_REGISTRY_PORT}`,
