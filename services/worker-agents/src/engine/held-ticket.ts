@@ -51,7 +51,9 @@ export class HeldTicket {
   giveUp(why: GiveUpReason): void {
     this.#advance({ type: 'give_up', why });
     if (this.#hold.state !== 'given_up') return;
-    this.#work.abort(new TicketFailure('cancelled', `The ticket was given up: ${why}`));
+    // Whoever takes it next goes on with what the attempt began outside of this machine; a cancelled one nobody takes.
+    const code = why === 'cancelled' ? 'cancelled' : 'fenced';
+    this.#work.abort(new TicketFailure(code, `The ticket was given up: ${why}`));
     this.#publishing.abort();
   }
 
