@@ -58,6 +58,30 @@ test('the allow-list can come from a file, which is checked', () => {
   ]);
 });
 
+test('a cluster is spoken to only for what the operator lists, and a job is something to execute', () => {
+  expect(workerConfig(NEEDED).kubernetes).toBeUndefined();
+  const file = join(openFolder('config'), 'targets.json');
+  const job = {
+    namespace: 'apps',
+    service_account: 'tool',
+    image: `registry.test/tool@sha256:${'a'.repeat(64)}`,
+    limits: { cpu: '1', memory: '64Mi' },
+  };
+  writeFileSync(file, JSON.stringify({ jobs: { job } }));
+  const config = workerConfig({ ...NEEDED, KUBERNETES_TARGETS_FILE: file });
+  expect(config.kubernetes).toMatchObject({
+    url: 'https://kubernetes.default.svc',
+    tokenFile: '/var/run/secrets/kubernetes.io/serviceaccount/token',
+    allowed: { deployments: {}, jobs: { job: { mount_token: false, run_as_user: 65_532 } } },
+  });
+  expect(config.types).toContain('EXECUTE');
+  writeFileSync(file, JSON.stringify({ jobs: { job: { ...job, namespace: undefined } } }));
+  expect(problemsOf({ KUBERNETES_TARGETS_FILE: file, KUBERNETES_API_URL: 'http://api' })).toEqual([
+    expect.stringMatching(/^KUBERNETES_API_URL: /),
+    expect.stringMatching(/^KUBERNETES_TARGETS_FILE: jobs\.job\.namespace: /),
+  ]);
+});
+
 test('a type whose work is done by programs is taken only when there is one', () => {
   const file = join(openFolder('config'), 'programs.json');
   const run = { task_types: ['EXECUTE'], command: '/usr/bin/true', args: [] };
