@@ -1,8 +1,9 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import type { RotateKafkaOptions } from './commands/rotate-kafka.ts';
 import type { RotateMongodbOptions } from './commands/rotate-mongodb.ts';
 import { EXIT, Failure } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
+import { PROFILES, type ProfileName } from './platform/profile.ts';
 
 const EXIT_CODES = `
 Exit codes:
@@ -50,7 +51,12 @@ function program(): Command {
     .description('bring the platform up, run a release through it, rotate every credential, stay up until Ctrl-C')
     .option('--once', 'shut down when the release and the rotations are done, and count what was left behind', false)
     .option('--no-job', 'only bring the platform up')
-    .action((options: CommonOptions & { once: boolean; job: boolean }) =>
+    .addOption(
+      new Option('--profile <name>', 'what it stands on: this repository alone, or real servers')
+        .choices(PROFILES)
+        .default('embedded'),
+    )
+    .action((options: CommonOptions & { once: boolean; job: boolean; profile: ProfileName }) =>
       run(options, async (output) => (await import('./commands/up.ts')).up(options, output)),
     );
   withCommon(hive.command('down'))
