@@ -3,7 +3,7 @@ import type { JobReport } from '../job/report.ts';
 import { AS_ROOT, freePortBase, runHive, scratchFolder } from './hive-process.ts';
 import { realEnvironment } from './real-servers.ts';
 
-vi.setConfig({ testTimeout: 900_000 });
+vi.setConfig({ testTimeout: 900_000, hookTimeout: 300_000 });
 
 const scratch = scratchFolder();
 afterAll(() => scratch.remove());

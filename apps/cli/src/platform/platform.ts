@@ -181,7 +181,7 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
   await output.step('Applying policies, roles and schemas', async () => {
     await applySetup({ vault, postgres, others: surroundings.setup });
     // What a killed platform left behind: its leases end here, and with them its logins.
-    await revokeAllLeases(vault);
+    await revokeAllLeases(vault, { force: !durable });
     await announcements.dropAll();
     parts.jobCredentials = await migrate(postgres, vault);
     await announcements.create();
@@ -245,8 +245,15 @@ function databaseOf({ majorVersion }: EmbeddedPostgres): string {
   return `PostgreSQL ${majorVersion}`;
 }
 
-async function revokeAllLeases(vault: VaultClient): Promise<void> {
-  await vault.request({ method: 'PUT', path: 'sys/leases/revoke-prefix/database/creds' });
+/** `force` forgets those whose login a server cannot end, because it is another server than the one that has it. */
+async function revokeAllLeases(vault: VaultClient, { force = false } = {}): Promise<void> {
+  const revoke = (how: string) => vault.request({ method: 'PUT', path: `sys/leases/${how}/database/creds` });
+  try {
+    await revoke('revoke-prefix');
+  } catch (error) {
+    if (!force) throw error;
+    await revoke('revoke-force');
+  }
 }
 
 /** Closes what was opened, in reverse, and counts what the services and the supervisor left behind. */

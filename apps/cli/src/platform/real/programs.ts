@@ -10,12 +10,13 @@ import {
 } from '@neural-hive/real-stack';
 import { messageOf } from '@neural-hive/security/common';
 import { EXIT, Failure } from '../../failure.ts';
+import { type GivenOpenBao, type GivenRedis, givenOpenBao, givenRedis } from './given-servers.ts';
 
-/** Where the programs of the servers are: files, or the folder where a server has several. */
+/** Where the programs of the servers are: files, or the folder where a server has several; or a server that runs. */
 export interface RealPrograms {
-  readonly openbao: string;
+  readonly openbao: string | GivenOpenBao;
   readonly spire: string;
-  readonly redis: string;
+  readonly redis: string | GivenRedis;
   readonly kubernetes: string;
   readonly etcd: string;
 }
@@ -23,6 +24,8 @@ export interface RealPrograms {
 interface Search {
   /** What it is for. */
   readonly serves: string;
+  /** A server that the environment names. */
+  readonly given?: (env: NodeJS.ProcessEnv) => GivenOpenBao | GivenRedis | undefined;
   /** Names a program, or its folder, that is to be used whatever else is there. */
   readonly variable: string;
   /** What a folder on PATH has to hold, and whether the folder is the answer. Default: PATH is not looked at. */
@@ -38,6 +41,7 @@ const quiet = { log: () => undefined };
 const SEARCHES: Readonly<Record<keyof RealPrograms, Search>> = {
   openbao: {
     serves: 'secrets and leases',
+    given: givenOpenBao,
     variable: 'BAO_BINARY',
     onPath: { programs: ['bao'], folder: false },
     cached: () => installOpenBao(quiet),
@@ -53,6 +57,7 @@ const SEARCHES: Readonly<Record<keyof RealPrograms, Search>> = {
   // It looks on PATH itself, for the right major version.
   redis: {
     serves: 'the store of the registry',
+    given: givenRedis,
     variable: 'REDIS_BINARY',
     cached: () => installRedis(quiet),
     component: 'redis',
@@ -73,8 +78,13 @@ const SEARCHES: Readonly<Record<keyof RealPrograms, Search>> = {
   },
 };
 
-/** The environment decides, then PATH, then what `tools/real-stack` has installed. */
-async function find({ variable, onPath, cached }: Search, env: NodeJS.ProcessEnv): Promise<string> {
+/** A server or a program that the environment names, then PATH, then what `tools/real-stack` has installed. */
+async function find(
+  { given, variable, onPath, cached }: Search,
+  env: NodeJS.ProcessEnv,
+): Promise<string | GivenOpenBao | GivenRedis> {
+  const running = given?.(env);
+  if (running !== undefined) return running;
   const named = env[variable];
   if (named !== undefined && named !== '') {
     if (existsSync(named)) return named;
@@ -94,7 +104,7 @@ async function find({ variable, onPath, cached }: Search, env: NodeJS.ProcessEnv
  * @throws Failure that lists what is missing, with the command that installs it
  */
 export async function findPrograms(env: NodeJS.ProcessEnv = process.env): Promise<RealPrograms> {
-  const found: Record<string, string> = {};
+  const found: Record<string, string | GivenOpenBao | GivenRedis> = {};
   const missing: { component: string; line: string }[] = [];
   for (const [name, search] of Object.entries(SEARCHES)) {
     try {

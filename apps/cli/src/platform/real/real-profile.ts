@@ -1,12 +1,14 @@
 import { chmodSync, copyFileSync } from 'node:fs';
 import { startOpenBao } from '@neural-hive/real-stack';
+import { tokenAuth, VaultClient } from '@neural-hive/security/vault';
 import { environmentFailure } from '../../failure.ts';
 import type { Profile, ProfileOptions, ServiceProgram, Surroundings } from '../profile.ts';
 import { startClusterLogins } from './cluster-logins.ts';
+import type { GivenOpenBao } from './given-servers.ts';
 import { startIdentities } from './identities.ts';
 import { countServerLeases } from './leases.ts';
 import { findPrograms } from './programs.ts';
-import { startRegistryStore } from './registry-store.ts';
+import { openRegistryStore } from './registry-store.ts';
 import { serverLog } from './server-log.ts';
 
 /** Real servers, started for the run on free ports: what they hold ends with it, and so do their certificates after a day. */
@@ -36,9 +38,9 @@ async function startReal({ home, users }: ProfileOptions): Promise<Surroundings>
   };
   const log = (name: string) => serverLog(home, name);
   const starting = [
-    open(startSecrets(programs.openbao, log('openbao'))),
+    open(openSecrets(programs.openbao, log('openbao'))),
     open(startIdentities({ home, users, binaries: programs.spire, log: log('spire') })),
-    open(startRegistryStore({ home, binary: programs.redis, log: log('redis') })),
+    open(openRegistryStore({ home, redis: programs.redis, log: log('redis') })),
     open(
       startClusterLogins({
         ...{ home, users, etcd: programs.etcd, binaries: programs.kubernetes, log: log('kubernetes') },
@@ -92,8 +94,20 @@ async function startReal({ home, users }: ProfileOptions): Promise<Surroundings>
   }
 }
 
-async function startSecrets(binary: string, log: (line: string) => void) {
-  const bao = await startOpenBao({ tls: true, binary, log });
+async function openSecrets(openbao: string | GivenOpenBao, log: (line: string) => void) {
+  if (typeof openbao !== 'string') {
+    return { ...openbao, version: await versionOf(openbao), close: async () => undefined };
+  }
+  const bao = await startOpenBao({ tls: true, binary: openbao, log });
   const { address, caFile, rootToken, version } = bao;
   return { address, caFile, rootToken, version, close: () => bao.stop() };
+}
+
+async function versionOf({ address, caFile, rootToken }: GivenOpenBao): Promise<string> {
+  const client = await VaultClient.open({ address, ca: { file: caFile }, auth: tokenAuth({ token: rootToken }) });
+  try {
+    return (await client.sys.health()).version ?? '';
+  } finally {
+    await client.close();
+  }
 }

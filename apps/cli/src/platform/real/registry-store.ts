@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { startRedis } from '@neural-hive/real-stack';
 import { createClient } from '@redis/client';
 import type { Home } from '../home.ts';
+import type { GivenRedis } from './given-servers.ts';
 
 export interface RegistryStore {
   readonly version: string;
@@ -17,38 +18,40 @@ export interface RegistryStore {
   close(): Promise<void>;
 }
 
-/** Off, and the administrator: there from the start. */
-const LASTING_USERS = ['default', 'admin'];
-
-/** Starts a Redis whose users OpenBao makes. */
-export async function startRegistryStore(options: {
+/** A Redis whose users OpenBao makes: one that is started, or one that runs. */
+export async function openRegistryStore(options: {
   readonly home: Home;
-  readonly binary: string;
+  readonly redis: string | GivenRedis;
   readonly log: (line: string) => void;
 }): Promise<RegistryStore> {
-  const { home, binary, log } = options;
-  const redis = await startRedis({ binary, log });
-  const { host, port, admin, version } = redis;
+  const { home, log } = options;
+  const started = typeof options.redis === 'string' ? await startRedis({ binary: options.redis, log }) : undefined;
+  const redis = started ?? (options.redis as GivenRedis);
+  const { host, port, admin } = redis;
   const username = admin.username;
   const password = admin.password.reveal();
   const ca = readFileSync(redis.caFile, 'utf8');
   const caFile = join(home.run, 'redis-ca.pem');
   copyFileSync(redis.caFile, caFile);
   chmodSync(caFile, 0o644);
+  const asAdmin = async <T>(work: (client: ReturnType<typeof createClient>) => Promise<T>): Promise<T> => {
+    const client = createClient({ socket: { host, port, tls: true, ca }, username, password });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return await work(client as ReturnType<typeof createClient>);
+    } finally {
+      client.destroy();
+    }
+  };
+  const version = /^redis_version:(\S+)/m.exec(await asAdmin((client) => client.info('server')))?.[1] ?? '';
   return {
     ...{ version, host, port, caFile },
     setup: { host, port, ca, username, password },
     async countUsers() {
-      const client = createClient({ socket: { host, port, tls: true, ca }, username, password });
-      client.on('error', () => undefined);
-      await client.connect();
-      try {
-        const users = await client.aclUsers();
-        return users.filter((user) => !LASTING_USERS.includes(String(user))).length;
-      } finally {
-        client.destroy();
-      }
+      const users = await asAdmin((client) => client.aclUsers());
+      return users.filter((user) => !['default', username].includes(String(user))).length;
     },
-    close: () => redis.stop(),
+    close: async () => started?.stop(),
   };
 }
