@@ -13,6 +13,8 @@ export interface Identities {
   readonly version: string;
   /** The agent's socket: one for all, who asks is told by the uid. */
   readonly socket: string;
+  /** The authorities of X509-SVIDs at the start. PEM. */
+  readonly authorities: string;
   /** Where the keys of JWT-SVIDs are published. */
   readonly jwks: { readonly url: string; readonly ca: string };
   /** @throws TypeError for a workload that has no entry */
@@ -62,6 +64,7 @@ export async function startIdentities({ home, users, binaries, log }: StartIdent
     return {
       version: SPIRE_VERSION,
       socket,
+      authorities: await spire.server.bundle('pem'),
       jwks: { url: `${spire.oidc?.address}/keys`, ca: spire.oidc?.ca ?? '' },
       async rotateX509(spiffeId) {
         const known = entries.get(spiffeId);
