@@ -16,6 +16,7 @@ export { installGoPeer } from './go-peer/install.ts';
 export { GuardedProcess, type GuardedProcessOptions } from './guarded-process.ts';
 export { HVAC_VERSION, installHvac } from './hvac/install.ts';
 export { INFRASTRUCTURE_TOOLS, type InfrastructureTool, installTool, toolVersion } from './infra/tools.ts';
+export { withoutInstalling } from './install-lock.ts';
 export { filesHash, type Installation, installed } from './installation.ts';
 export {
   installKafka,
