@@ -3,7 +3,7 @@ import type { Server as HttpsServer } from 'node:https';
 import { MAX_PLAN_BYTES } from '@neural-hive/contracts';
 import { type Clock, messageOf, systemClock } from '@neural-hive/security/common';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
-import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
+import type { PlanEngine } from '../ports/plan-engine.ts';
 import { ApiError } from './api-error.ts';
 import { Authenticator, type AuthenticatorOptions } from './authenticator.ts';
 import { deadLetterRoutes } from './dead-letter-routes.ts';

@@ -6,9 +6,9 @@ import { httpsServer } from '@neural-hive/security/http';
 import { matchMemberOf, parseX509Svid, TrustDomain, type X509Svid } from '@neural-hive/security/spiffe';
 import { CertificateAuthority } from '@neural-hive/security/testing';
 import { peerSpiffeId } from '@neural-hive/security/tls';
-import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
 import { type ApiServer, openApiServer } from '../api/api-server.ts';
 import { DEFAULT_ROLES, type RoleTable } from '../api/operations.ts';
+import type { PlanEngine } from '../ports/plan-engine.ts';
 
 export interface Answer {
   readonly status: number;

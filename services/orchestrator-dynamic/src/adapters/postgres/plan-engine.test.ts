@@ -5,7 +5,7 @@ import type { Admission } from '../../ports/admission.ts';
 import { planOf, type TaskDraft } from '../../testing/plans.ts';
 import { startTestDatabase, type TestDatabase } from '../../testing/test-database.ts';
 import { type Execute, TestWorker, type TestWorkerOptions } from '../../testing/test-worker.ts';
-import { PlanEngine, type PlanEngineOptions } from './plan-engine.ts';
+import { PostgresPlanEngine, type PostgresPlanEngineOptions } from './plan-engine.ts';
 import { PlanStore } from './plan-store.ts';
 import type { Checkpoint } from './plan-transaction.ts';
 
@@ -32,8 +32,8 @@ afterAll(async () => {
   await database?.stop();
 });
 
-async function engineOf(options: Partial<PlanEngineOptions> = {}, listen = true): Promise<PlanEngine> {
-  const engine = await PlanEngine.open({ pool, admission: ABLE, policy, ...options });
+async function engineOf(options: Partial<PostgresPlanEngineOptions> = {}, listen = true): Promise<PostgresPlanEngine> {
+  const engine = await PostgresPlanEngine.open({ pool, admission: ABLE, policy, ...options });
   open.push(engine);
   if (!listen) return engine;
   const listener = new pg.Client(database.orchestrator);
@@ -52,7 +52,7 @@ async function workerOf(execute?: Execute, options?: TestWorkerOptions): Promise
 
 /** Resolves with the state of a plan once `wanted` holds for it; `signal` ends the looking. */
 function reached(
-  engine: PlanEngine,
+  engine: PostgresPlanEngine,
   planId: string,
   wanted: (state: PlanState) => boolean,
   signal?: AbortSignal,
@@ -77,7 +77,7 @@ function reached(
   });
 }
 
-const ended = (engine: PlanEngine, planId: string, signal?: AbortSignal) =>
+const ended = (engine: PostgresPlanEngine, planId: string, signal?: AbortSignal) =>
   reached(engine, planId, ({ status }) => isFinal(status), signal);
 
 const RELEASE: readonly TaskDraft[] = [
@@ -295,7 +295,7 @@ describe('an engine that dies', () => {
         died();
         throw new Error('killed');
       };
-      const engine = await PlanEngine.open({ pool, admission: ABLE, policy, pollMs: 5, checkpoint });
+      const engine = await PostgresPlanEngine.open({ pool, admission: ABLE, policy, pollMs: 5, checkpoint });
       const looking = new AbortController();
       const state = await Promise.race([ended(engine, planId, looking.signal), death]);
       looking.abort();
@@ -306,7 +306,7 @@ describe('an engine that dies', () => {
   }
 
   test('is followed by one that goes on, after every event and at every place within it', async () => {
-    const first = await PlanEngine.open({ pool, admission: ABLE, policy, pollMs: 60_000 });
+    const first = await PostgresPlanEngine.open({ pool, admission: ABLE, policy, pollMs: 60_000 });
     const tasks = [...RELEASE, { id: 'check', needs: ['deploy'] }];
     await first.submit(planOf(tasks, { plan_id: 'survives', requires_approval: true }), OPERATOR);
     await first.wish('survives', { action: 'approve', by: OPERATOR, text: null });
