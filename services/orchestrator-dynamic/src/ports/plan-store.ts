@@ -1,12 +1,5 @@
 import type { CognitivePlan, ConsolidatedDecision } from '@neural-hive/contracts';
-import type {
-  DeadLetter,
-  PlanState,
-  PlanStatus,
-  PlanSummary,
-  TelemetryEvent,
-  TicketState,
-} from '../domain/index.ts';
+import type { DeadLetter, PlanState, PlanStatus, PlanSummary, TelemetryEvent, TicketState } from '../domain/index.ts';
 import type { NumberedProgress, StoredDeadLetter, TelemetryPage } from './plan-engine.ts';
 
 /** The reducer's state without what never changes and without its tickets. */

@@ -60,14 +60,15 @@ export class PlanRun {
 
   /** What the event means now. Undefined for a result that was applied already. */
   consider(event: PlanEvent): Decision | undefined {
-    if (event.type === 'result' && event.fencingToken <= (this.#resultTokens.get(event.ticketId) ?? 0)) return undefined;
+    if (event.type === 'result' && event.fencingToken <= (this.#resultTokens.get(event.ticketId) ?? 0))
+      return undefined;
     return decide(this.#state, event);
   }
 
-  /** Goes on with what was decided about the event. `commands`: those that are to be carried out still. */
-  accept(event: PlanEvent, decision: Decision, commands: readonly PlanCommand[] = decision.commands): void {
-    if (decision.state === this.#state && commands.length === 0) return;
-    this.#take(this.#state, event, { ...decision, commands });
+  /** Goes on with what was decided about the event. `carriedOut`: the commands for the activities have been already. */
+  accept(event: PlanEvent, decision: Decision, { carriedOut = false } = {}): void {
+    if (decision.state === this.#state && decision.commands.length === 0) return;
+    this.#take(this.#state, event, decision, carriedOut);
   }
 
   /** The steps that carry out and keep everything accepted since the last call. */
@@ -109,10 +110,13 @@ export class PlanRun {
     return note;
   }
 
-  #take(before: PlanState | undefined, event: PlanEvent, decision: Decision): void {
+  #take(before: PlanState | undefined, event: PlanEvent, decision: Decision, carriedOut = false): void {
     this.#state = decision.state;
     this.#headChanged ||= decision.state !== before;
-    for (const command of decision.commands) this.#settle(command);
+    for (const command of decision.commands) {
+      this.#settle(command);
+      if (!carriedOut && isOutward(command)) this.#commands.push({ kind: 'command', command });
+    }
     for (const ticketId of decision.changed) {
       this.#changed.add(ticketId);
       if (!this.#positions.has(ticketId)) this.#positions.set(ticketId, this.#positions.size);
@@ -128,23 +132,10 @@ export class PlanRun {
     this.#note(before, event, decision);
   }
 
-  /** Timers are the run's own business, everything else is for the activities. */
   #settle(command: PlanCommand): void {
-    switch (command.type) {
-      case 'setTimer':
-        return this.timers.set(command.timerId, command.fireAtMs);
-      case 'clearTimer':
-        return this.timers.clear(command.timerId);
-      case 'admit':
-        // The status says it: whoever runs the plan asks.
-        return;
-      case 'finishPlan':
-        this.timers.clearAll();
-        break;
-      default:
-        break;
-    }
-    this.#commands.push({ kind: 'command', command });
+    if (command.type === 'setTimer') this.timers.set(command.timerId, command.fireAtMs);
+    if (command.type === 'clearTimer') this.timers.clear(command.timerId);
+    if (command.type === 'finishPlan') this.timers.clearAll();
   }
 
   #note(before: PlanState | undefined, event: PlanEvent, { state, changed }: Decision): void {
@@ -169,7 +160,18 @@ export class PlanRun {
   }
 }
 
-const ACTIONS = { approved: 'approve', rejected: 'reject', cancel: 'cancel', pause: 'pause', resume: 'resume' } as const;
+/** Timers are the run's own business; that the plan waits for admission is in its status. Everything else is for the activities. */
+export function isOutward({ type }: PlanCommand): boolean {
+  return type !== 'setTimer' && type !== 'clearTimer' && type !== 'admit';
+}
+
+const ACTIONS = {
+  approved: 'approve',
+  rejected: 'reject',
+  cancel: 'cancel',
+  pause: 'pause',
+  resume: 'resume',
+} as const;
 
 /** What a person had done; what happened by itself leaves no trail. */
 function auditOf(event: PlanEvent): AuditLine | undefined {

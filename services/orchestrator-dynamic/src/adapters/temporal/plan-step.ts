@@ -74,3 +74,12 @@ export function stepsOf(
   }
   return steps.map((step, index) => ({ planId, seq, ...step, head: index === steps.length - 1 ? head : null }));
 }
+
+const MAX_ITEM_LENGTH = 600_000;
+
+/** The ticket of a step that holds nothing but its publication and does not fit into a payload. */
+export function isOversized({ items }: PlanStep): string | undefined {
+  const [item] = items;
+  if (items.length !== 1 || item?.kind !== 'command' || item.command.type !== 'publishTicket') return undefined;
+  return JSON.stringify(item).length > MAX_ITEM_LENGTH ? item.command.ticket.ticket_id : undefined;
+}
