@@ -26,7 +26,9 @@ export {
   readKafkaRecord,
   unreadableOf,
 } from './kafka/kafka-reading.ts';
+export { KafkaSendError, type KafkaSendErrorCode, KafkaSender } from './kafka/kafka-sender.ts';
 export { type KafkaSettings, kafkaSettings } from './kafka/kafka-settings.ts';
+export { LastingConsumer, type LastingConsumerOptions } from './kafka/lasting-consumer.ts';
 export { createLogger, type Logger, type LoggerOptions, REDACTED_PATHS, scrubSecrets } from './logger.ts';
 export { type ManagementServer, type ManagementServerOptions, managementServer } from './management-server.ts';
 export {
