@@ -17,6 +17,9 @@ import { copyContext, ignoredBy } from './build-context.ts';
 import { type Instruction, parseDockerfile, type Stage } from './dockerfile.ts';
 import type { MachineNpm } from './machine-npm.ts';
 
+/** What our Dockerfiles build on. */
+export const IMAGE_NODE_LINE = '24';
+
 export interface BuildImageOptions {
   /** The repository, whose files are the context of the build. */
   readonly root: string;
