@@ -12,6 +12,8 @@ export interface UpOptions {
   readonly home?: string;
   readonly once: boolean;
   readonly job: boolean;
+  /** Worker processes. Default 1. */
+  readonly workers?: number;
 }
 
 /** After Ctrl-C, for the step of the job that runs. */

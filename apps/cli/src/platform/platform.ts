@@ -33,6 +33,8 @@ export interface PlatformOptions {
   readonly profile?: ProfileName;
   /** The data folder. Default: `HIVE_HOME`, else the system's place for it. */
   readonly home?: string;
+  /** Worker processes. Default 1. */
+  readonly workers?: number;
   /** Ends the start after the step that runs; what was opened is closed. */
   readonly signal?: AbortSignal;
 }
@@ -223,12 +225,13 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
     });
   }
 
+  const { workers = 1 } = options;
   const { name } = profile;
-  const specs = serviceSpecs({ home, users, programs, ports, postgres, profile: name, surroundings, marker });
+  const specs = serviceSpecs({ home, users, programs, ports, postgres, profile: name, surroundings, marker, workers });
   await output.step('Starting registry, orchestrator and worker', async () => {
     const services: SupervisedProcess[] = [];
     parts.services = services;
-    const started = Object.values(specs).map(async (spec) => {
+    const started = specs.map(async (spec) => {
       services.push(
         await SupervisedProcess.start(spec, (name, why) => {
           parts.abandoned = true;

@@ -29,8 +29,10 @@ export interface StartKubernetesOptions {
    * Default `all`, with controllers, scheduler and nodes.
    */
   readonly parts?: 'all' | 'api-server';
-  /** Nodes to have, `node-1` on, each in a zone of its own: `zone-1` on. Default 3. */
+  /** Nodes to have, `node-1` on. Default 3. */
   readonly nodes?: number;
+  /** Zones that the nodes are in by turns, `zone-1` on. Default: each node has one of its own. */
+  readonly zones?: number;
   /** The folder with `kubernetes` and `kubectl`. Default: KUBERNETES_BINARIES, else the built ones. */
   readonly binaries?: string;
   /** Default: KWOK_BINARY, else the built one. */
@@ -83,7 +85,7 @@ export class KubernetesCluster implements AsyncDisposable {
 
   /** Resolves when the nodes are ready and pods could be made. @throws RealStackError `start_failed` */
   static async start(options: StartKubernetesOptions = {}): Promise<KubernetesCluster> {
-    const { nodes = 3, parts = 'all', log = () => {} } = options;
+    const { nodes = 3, zones = nodes, parts = 'all', log = () => {} } = options;
     const binaries = options.binaries ?? process.env.KUBERNETES_BINARIES ?? (await installKubernetes());
     const kwok = parts === 'all' ? (options.kwok ?? (await installTool('kwok'))) : '';
     const folder = mkdtempSync(join(tmpdir(), 'kube-'));
@@ -142,7 +144,7 @@ export class KubernetesCluster implements AsyncDisposable {
       const kwokProcess = run('kwok', kwok, kwokArguments);
       await managerProcess.ready(() => healthy(manager.port), { limitMs: READY_LIMIT_MS });
       await schedulerProcess.ready(() => healthy(scheduler.port), { limitMs: READY_LIMIT_MS });
-      for (let index = 1; index <= nodes; index++) await cluster.#createNode(index);
+      for (let index = 1; index <= nodes; index++) await cluster.#createNode(index, ((index - 1) % zones) + 1);
       await kwokProcess.ready(() => cluster.#canRunPods(nodes), { limitMs: READY_LIMIT_MS });
       return cluster;
     } catch (error) {
@@ -196,14 +198,14 @@ export class KubernetesCluster implements AsyncDisposable {
     noteUse('kubernetes', this.#version);
   }
 
-  async #createNode(index: number): Promise<void> {
+  async #createNode(index: number, zone: number): Promise<void> {
     const name = `node-${index}`;
     const labels = {
       'kubernetes.io/hostname': name,
       'kubernetes.io/os': 'linux',
       'kubernetes.io/arch': 'amd64',
       'topology.kubernetes.io/region': 'region-1',
-      'topology.kubernetes.io/zone': `zone-${index}`,
+      'topology.kubernetes.io/zone': `zone-${zone}`,
     };
     await this.api.create('/api/v1/nodes', { metadata: { name, labels } });
   }
