@@ -28,7 +28,7 @@ export interface MessageBroker {
   /** Makes topics and access, tells OpenBao who may make users, and makes the first user of each service. */
   prepare(vault: VaultClient, place: RotatorPlace): Promise<void>;
   /** Replaces the user that a KV entry names; resolves when every reader has moved and the old one is gone. */
-  rotate(path: LoginPath, place: RotatorPlace): Promise<string>;
+  rotate(path: LoginPath, place: RotatorPlace, onWritten?: () => void): Promise<string>;
   /** Users of services. */
   countUsers(): Promise<number>;
   /** Deletes the users of services, whose readers have ended. */
@@ -62,11 +62,13 @@ export async function startMessageBroker(options: {
   const users = kafkaScramUsers({ brokers: [broker], tls: { ca }, login: () => superUser });
   const ofServices = async (): Promise<readonly string[]> =>
     (await users.list()).filter((name) => name !== superUser.username);
-  const rotate = (place: RotatorPlace, path: LoginPath, template?: string): Promise<string> =>
-    rotateAsOperator(
-      place,
-      { path, adminPath: USER_ADMIN_PATHS.kafka, ...(template === undefined ? {} : { template }) },
-      (common, output) => rotateKafka({ ...common, broker: [broker], ca: caFile }, output),
+  const rotate = (
+    place: RotatorPlace,
+    path: LoginPath,
+    more: { readonly template?: string; readonly onWritten?: () => void },
+  ): Promise<string> =>
+    rotateAsOperator(place, { path, adminPath: USER_ADMIN_PATHS.kafka, ...more }, (common, output) =>
+      rotateKafka({ ...common, broker: [broker], ca: caFile }, output),
     );
   return {
     version: KAFKA_VERSION,
@@ -76,9 +78,9 @@ export async function startMessageBroker(options: {
       await makeTopicsAndAccess(kafka);
       const { username, password } = superUser;
       await vault.kv().write(USER_ADMIN_PATHS.kafka, { username, password: password.reveal() });
-      for (const { path, service } of FIRST_USERS) await rotate(place, path, templateOf(service));
+      for (const { path, service } of FIRST_USERS) await rotate(place, path, { template: templateOf(service) });
     },
-    rotate: (path, place) => rotate(place, path),
+    rotate: (path, place, onWritten) => rotate(place, path, onWritten === undefined ? {} : { onWritten }),
     countUsers: async () => (await ofServices()).length,
     async deleteUsers() {
       for (const name of await ofServices()) await users.deleteUser(name, {});
