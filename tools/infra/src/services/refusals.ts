@@ -45,6 +45,10 @@ export const REFUSALS: readonly Refusal[] = [
     { vault: { mode: 'agent', authMethod: 'jwt' } },
     /vault\.authMethod is jwt with vault\.mode=agent: .*set vault\.authMethod=kubernetes/,
   ),
+  worker(
+    { vault: { mode: 'agent', agent: { secrets: { kafka: null, execution: null } } } },
+    /vault\.agent\.secrets is empty with vault\.mode=agent: .*set vault\.mode=client/,
+  ),
   orchestrator(
     { vault: { ca: { name: '' } } },
     /vault\.ca\.name is empty with vault\.address=https:\/\/vault\.vault\.svc\.cluster\.local:8200/,
