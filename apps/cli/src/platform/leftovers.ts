@@ -21,14 +21,14 @@ export async function countDatabaseLeftovers(postgres: EmbeddedPostgres): Promis
   });
 }
 
-/** Leases that the audit log saw made and not end, all of them or those made at one path. It holds no id of a lease, but a digest. */
-export function countOpenLeases(auditFile: string, path?: string): number {
+/** Leases that the audit log saw made and not end, all of them or those whose path begins so. It holds no id of a lease, but a digest. */
+export function countOpenLeases(auditFile: string, path = ''): number {
   if (!existsSync(auditFile)) return 0;
   const open = new Set<string>();
   for (const line of readFileSync(auditFile, 'utf8').split('\n')) {
     if (!line.includes('"event":"lease.')) continue;
     const { event, lease_id: lease, path: madeAt } = JSON.parse(line) as Record<'event' | 'lease_id' | 'path', string>;
-    if (event === 'lease.created' && (path === undefined || path === madeAt)) open.add(lease);
+    if (event === 'lease.created' && madeAt.startsWith(path)) open.add(lease);
     if (event === 'lease.revoked') open.delete(lease);
   }
   return open.size;
