@@ -91,13 +91,22 @@ export class KafkaTicketStage implements TransportStage {
 
   async open(agentId: string): Promise<StagedSource> {
     const transport = await this.worker(agentId);
+    let frozen = false;
     return {
       source: transport.source,
       brought: async (count) => {
         await expect.poll(() => transport.waiting, { timeout: 60_000 }).toBe(count);
       },
-      freeze: () => transport.freeze(),
-      close: () => transport.close(),
+      freeze: async () => {
+        frozen = true;
+        transport.freeze();
+      },
+      close: async () => {
+        const closing = transport.close();
+        // kafkajs waits for answers that cannot come.
+        if (frozen) closing.catch(() => undefined);
+        else await closing;
+      },
     };
   }
 
