@@ -62,7 +62,7 @@ export async function openKafkaTransport(options: KafkaTransportOptions): Promis
     maxMessageBytes,
     bury: (record, problem) => {
       const key = record.key?.toString('utf8') ?? null;
-      const letter = unreadableOf(record, problem, { movedBy: agentId, nowMs: systemClock.now() });
+      const letter = unreadableOf(record, problem, { movedBy: agentId, nowMs: systemClock.now(), maxMessageBytes });
       return sender.send(TOPICS.ticketsDlq, key, letter);
     },
     onArrival: () => announce(),
