@@ -17,10 +17,22 @@ paths:
   {{- if .Values.programs.configMap }}
   ALLOWED_PROGRAMS_FILE: /etc/neural-hive/programs/{{ .Values.programs.key }}
   {{- end }}
-{{- with .Values.programs.configMap }}
-configMaps: { programs: {{ . }} }
-mounts: { programs: /etc/neural-hive/programs }
-{{- end }}
+  {{- if .Values.opa.ca.configMap }}
+  OPA_CA_BUNDLE: /etc/neural-hive/opa/{{ .Values.opa.ca.key }}
+  {{- end }}
+{{- $configMaps := dict "programs" .Values.programs.configMap "opa" .Values.opa.ca.configMap }}
+configMaps:
+  {{- range $name, $configMap := $configMaps }}
+  {{- if $configMap }}
+  {{ $name }}{{ if eq $name "opa" }}-ca{{ end }}: {{ $configMap }}
+  {{- end }}
+  {{- end }}
+mounts:
+  {{- range $name, $configMap := $configMaps }}
+  {{- if $configMap }}
+  {{ $name }}{{ if eq $name "opa" }}-ca{{ end }}: /etc/neural-hive/{{ $name }}
+  {{- end }}
+  {{- end }}
 closeSeconds: 10
 {{- end -}}
 
@@ -34,6 +46,22 @@ closeSeconds: 10
 {{- end -}}
 {{- if and (gt $most 1) (has "DEPLOY" $types) -}}
 {{- $problems = append $problems (printf "settings.SUPPORTED_TASK_TYPES has DEPLOY for up to %d workers: releases are locked between processes of one machine only; give DEPLOY to a release with one worker" $most) -}}
+{{- end -}}
+{{- $opa := .Values.settings.OPA_URL -}}
+{{- if and (not $opa) (or .Values.settings.OPA_POLICIES .Values.settings.OPA_SPIFFE_ID .Values.opa.ca.configMap) -}}
+{{- $problems = append $problems "settings.OPA_URL is empty with OPA_POLICIES, OPA_SPIFFE_ID or opa.ca set: nobody would be asked; set it to the address of the policy server" -}}
+{{- end -}}
+{{- if and $opa (not .Values.settings.OPA_POLICIES) -}}
+{{- $problems = append $problems "settings.OPA_POLICIES is empty with settings.OPA_URL set: tickets could ask nothing; name the decisions, such as deploy/allow" -}}
+{{- end -}}
+{{- $isNear := regexMatch "^http://" $opa -}}
+{{- $port := regexFind ":[0-9]+$" (urlParse $opa).host | trimPrefix ":" | default "443" -}}
+{{- if and $opa (not $isNear) .Values.networkPolicy.enabled -}}
+{{- $ports := list -}}
+{{- range .Values.networkPolicy.egress -}}{{- $ports = append $ports (toString .port) -}}{{- end -}}
+{{- if not (has $port $ports) -}}
+{{- $problems = append $problems (printf "networkPolicy.egress has nothing with port %s: say where settings.OPA_URL is, or set networkPolicy.enabled=false" $port) -}}
+{{- end -}}
 {{- end -}}
 {{- $problems | toJson -}}
 {{- end -}}

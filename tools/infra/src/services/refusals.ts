@@ -45,6 +45,10 @@ export const REFUSALS: readonly Refusal[] = [
     { vault: { mode: 'agent', authMethod: 'jwt' } },
     /vault\.authMethod is jwt with vault\.mode=agent: .*set vault\.authMethod=kubernetes/,
   ),
+  worker(
+    { vault: { mode: 'agent', agent: { secrets: { kafka: null, execution: null } } } },
+    /vault\.agent\.secrets is empty with vault\.mode=agent: .*set vault\.mode=client/,
+  ),
   orchestrator(
     { vault: { ca: { name: '' } } },
     /vault\.ca\.name is empty with vault\.address=https:\/\/vault\.vault\.svc\.cluster\.local:8200/,
@@ -96,6 +100,14 @@ export const REFUSALS: readonly Refusal[] = [
     { resources: { requests: { cpu: null } } },
     /resources\.requests\.cpu is empty with autoscaling\.enabled=true/,
   ),
+  worker({ settings: { OPA_POLICIES: 'deploy/allow' } }, /settings\.OPA_URL is empty with OPA_POLICIES.*set it to/),
+  worker({ settings: { OPA_URL: 'https://opa.test' } }, /settings\.OPA_POLICIES is empty .*name the decisions/),
+  worker(
+    { settings: { OPA_URL: 'https://opa.test', OPA_POLICIES: 'deploy/allow' } },
+    /networkPolicy\.egress has nothing with port 443: say where settings\.OPA_URL is/,
+  ),
+  worker({ settings: { OPA_URL: 'http://opa.test:8181' } }, /\/settings\/OPA_URL/),
+  worker({ settings: { OPA_POLICIES: 'deploy allow' } }, /\/settings\/OPA_POLICIES/),
   registry({ settings: { REDIS_HOST: '' } }, /settings\.REDIS_HOST is empty: the process does not start without it/),
   registry(
     { networkPolicy: { egress: [] } },

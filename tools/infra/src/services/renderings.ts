@@ -1,5 +1,5 @@
 import type { Rendering } from '../renderings.ts';
-import { development, JOURNAL, production, ROTATION, SERVICE_NAMES, umbrella } from './service-charts.ts';
+import { development, JOURNAL, POLICIES, production, ROTATION, SERVICE_NAMES, umbrella } from './service-charts.ts';
 
 const HOST_PATH = { spire: { socket: 'hostPath' }, podSecurity: 'privileged' };
 const INJECTED = { vault: { mode: 'agent' }, extraCa: { configMap: 'rds-ca' } };
@@ -14,6 +14,7 @@ export function serviceRenderings(root: string): readonly Rendering[] {
       { name: `${name}, socket of the node`, options: production(root, name, HOST_PATH) },
     ]),
     { name: 'service-registry, journal', options: production(root, 'service-registry', JOURNAL) },
+    { name: 'worker-agents, policies', options: production(root, 'worker-agents', POLICIES) },
     { name: 'orchestrator-dynamic, rotation', options: production(root, 'orchestrator-dynamic', ROTATION) },
     { name: 'neural-hive, production', options: umbrella(root, 'prod') },
     { name: 'neural-hive, development', options: umbrella(root, 'dev') },

@@ -69,6 +69,22 @@ export const JOURNAL: Values = {
   settings: { REGISTRY_STORE: 'memory', REGISTRY_JOURNAL_FILE: '/var/lib/neural-hive/journal' },
 };
 
+/** A policy server that workers ask. */
+export const POLICIES = {
+  opa: { ca: { configMap: 'opa-ca' } },
+  settings: {
+    OPA_URL: 'https://opa.policies.svc:8181',
+    OPA_SPIFFE_ID: 'spiffe://neural-hive.local/ns/policies/sa/opa',
+    OPA_POLICIES: 'deploy/allow',
+  },
+  networkPolicy: {
+    egress: [
+      { name: 'postgres', port: 5432, cidrs: ['10.1.0.0/16'] },
+      { name: 'opa', port: 8181, namespace: 'policies' },
+    ],
+  },
+} as const;
+
 /** A rotation of the orchestrator's Kafka user. */
 export const ROTATION: Values = {
   rotation: {

@@ -53,6 +53,7 @@ const OWN: Readonly<Record<ServiceName, Readonly<Record<string, JsonSchema>>>> =
     persistence: PERSISTENCE,
     projects: object({ folder: ref('folder') }),
     programs: object({ configMap: ref('nameOrEmpty'), key: text }),
+    opa: object({ ca: object({ configMap: ref('nameOrEmpty'), key: text }) }),
   },
   'service-registry': {
     persistence: PERSISTENCE,
@@ -70,6 +71,12 @@ const SETTINGS: readonly (readonly [RegExp, JsonSchema])[] = [
   [/_STORE$/, oneOf('memory', 'redis')],
   [/_SSL_MODE$/, oneOf('disable', 'verify-full')],
   [/_BY_TYPE$/, { type: 'string', pattern: '^([A-Z]+=[1-9][0-9]{0,3}(,[A-Z]+=[1-9][0-9]{0,3})*)?$' }],
+  [
+    /^OPA_URL$/,
+    { type: 'string', pattern: '^(https://[^/?#@]+[^?#]*|http://(127\\.0\\.0\\.1|localhost)(:[0-9]+)?[^?#]*)?$' },
+  ],
+  [/_SPIFFE_ID$/, { type: 'string', pattern: '^(spiffe://[^,\\s]+)?$' }],
+  [/_POLICIES$/, { type: 'string', pattern: '^([A-Za-z0-9_]+(/[A-Za-z0-9_]+)*(,[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*)*)?$' }],
   [/_TYPES$/, { type: 'string', pattern: '^[A-Z]+(,[A-Z]+)*$' }],
   [/^API_\w+ERS$/, { type: 'string', pattern: '^(spiffe://[^,\\s]+(,spiffe://[^,\\s]+)*)?$' }],
   [/_BY_SUBMITTER$/, oneOf('true', 'false')],

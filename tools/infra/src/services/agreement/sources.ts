@@ -15,7 +15,15 @@ import { type Manifest, Manifests } from '../../manifests.ts';
 import { rendering } from '../../spire/renderings.ts';
 import { moduleOutline } from '../../terraform/module-docs.ts';
 import { production as vaultProduction } from '../../vault/installation.ts';
-import { overlaid, production, ROTATION, SERVICE_NAMES, type ServiceName, type Values } from '../service-charts.ts';
+import {
+  overlaid,
+  POLICIES,
+  production,
+  ROTATION,
+  SERVICE_NAMES,
+  type ServiceName,
+  type Values,
+} from '../service-charts.ts';
 import { PROGRAMS, variablesOf } from './code-environment.ts';
 
 /** What is no Kubernetes object stands among them under a kind of its own, so that one set of rules judges all. */
@@ -83,7 +91,8 @@ const OPTIONAL_OF: Readonly<Record<ServiceName, Values>> = {
   }),
   'worker-agents': overlaid(OPTIONAL, {
     programs: { configMap: 'programs' },
-    settings: { CAPABILITIES: 'gpu', HEARTBEAT_INTERVAL_SECONDS: '10' },
+    ...POLICIES,
+    settings: { CAPABILITIES: 'gpu', HEARTBEAT_INTERVAL_SECONDS: '10', ...POLICIES.settings },
   }),
   'service-registry': overlaid(OPTIONAL, { redis: { ca: { configMap: 'redis-ca' } } }),
 };
