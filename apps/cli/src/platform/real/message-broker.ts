@@ -5,19 +5,14 @@ import { KAFKA_VERSION, type KafkaServer, startKafka } from '@neural-hive/real-s
 import { kafkaScramUsers } from '@neural-hive/security/kafka';
 import type { VaultClient } from '@neural-hive/security/vault';
 import { USER_ADMIN_PATHS } from '@neural-hive/vault-setup';
-import {
-  type AclEntry,
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  Kafka,
-  logLevel,
-  ResourcePatternTypes,
-} from 'kafkajs';
+import kafkajs, { type AclEntry, type AclOperationTypes as AclOperation } from 'kafkajs';
 import { rotateKafka } from '../../commands/rotate-kafka.ts';
 import type { Home } from '../home.ts';
 import { BROKER_ACCESS, BROKER_TOPICS, type BrokerAccess } from './broker-access.ts';
 import { type LoginPath, type RotatorPlace, rotateAsOperator } from './user-rotator.ts';
+
+// It is a CommonJS module whose names Node does not find by itself.
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } = kafkajs;
 
 export interface MessageBroker {
   readonly version: string;
@@ -110,7 +105,7 @@ async function makeTopicsAndAccess({ broker, ca, superUser }: KafkaServer): Prom
 /** Reading and writing a topic, by its name, include seeing it. */
 function aclsOf({ service, writes, reads }: BrokerAccess): AclEntry[] {
   const anybody = { principal: `User:${templateOf(service)}`, host: '*', permissionType: AclPermissionTypes.ALLOW };
-  const onTopic = (operation: AclOperationTypes) => (resourceName: string) => ({
+  const onTopic = (operation: AclOperation) => (resourceName: string) => ({
     ...{ ...anybody, operation, resourceName, resourceType: AclResourceTypes.TOPIC },
     resourcePatternType: ResourcePatternTypes.LITERAL,
   });
