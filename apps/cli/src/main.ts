@@ -1,8 +1,9 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { RotateKafkaOptions } from './commands/rotate-kafka.ts';
 import type { RotateMongodbOptions } from './commands/rotate-mongodb.ts';
 import { EXIT, Failure } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
+import { PROFILES, type ProfileName } from './platform/profile.ts';
 
 const EXIT_CODES = `
 Exit codes:
@@ -56,7 +57,12 @@ function program(): Command {
     .option('--once', 'shut down when the release and the rotations are done, and count what was left behind', false)
     .option('--no-job', 'only bring the platform up')
     .option('--workers <number>', 'worker processes, 1 to 16', workerCount, 1)
-    .action((options: CommonOptions & { once: boolean; job: boolean; workers: number }) =>
+    .addOption(
+      new Option('--profile <name>', 'what it stands on: this repository alone, or real servers')
+        .choices(PROFILES)
+        .default('embedded'),
+    )
+    .action((options: CommonOptions & { once: boolean; job: boolean; workers: number; profile: ProfileName }) =>
       run(options, async (output) => (await import('./commands/up.ts')).up(options, output)),
     );
   withCommon(hive.command('down'))

@@ -7,4 +7,6 @@ export const TOPICS = {
   tickets: (type: TaskType): string => `execution.tickets.${type.toLowerCase()}`,
   ticketsDlq: 'execution.tickets.dlq',
   results: 'execution.results',
+  /** Takes the messages with which a service shows that its login works; nobody reads it. */
+  probes: 'platform.probes',
 } as const;

@@ -18,6 +18,17 @@ export { CredentialBoard, type CredentialBoardOptions } from './credential-board
 export { type ListeningServer, listenHttp, pathOf, readBody, sendError, sendJson } from './http-server.ts';
 export { type IdentityOptions, openIdentity, type ServiceIdentity } from './identity.ts';
 export { JwtSvidCache, type JwtSvidCacheOptions } from './jwt-svid-cache.ts';
+export { kafkaClientConfig } from './kafka/kafka-client-config.ts';
+export {
+  type KafkaReading,
+  type KafkaRecord,
+  type Problem,
+  readKafkaRecord,
+  unreadableOf,
+} from './kafka/kafka-reading.ts';
+export { KafkaSendError, type KafkaSendErrorCode, KafkaSender } from './kafka/kafka-sender.ts';
+export { type KafkaSettings, kafkaSettings } from './kafka/kafka-settings.ts';
+export { LastingConsumer, type LastingConsumerOptions } from './kafka/lasting-consumer.ts';
 export { createLogger, type Logger, type LoggerOptions, REDACTED_PATHS, scrubSecrets } from './logger.ts';
 export { type ManagementServer, type ManagementServerOptions, managementServer } from './management-server.ts';
 export {

@@ -27,13 +27,14 @@ import {
 } from '@neural-hive/service-runtime';
 import type pg from 'pg';
 import { AnnouncementEcho, ECHO_CHANNEL } from './adapters/postgres/announcement-echo.ts';
-import { PlanEngine } from './adapters/postgres/plan-engine.ts';
+import { PostgresPlanEngine } from './adapters/postgres/plan-engine.ts';
 import { orchestratorMetrics } from './adapters/prometheus/orchestrator-metrics.ts';
 import { RegistryAdmission } from './adapters/registry/registry-admission.ts';
 import { OrchestratorVaultClient } from './adapters/vault/orchestrator-vault-client.ts';
 import { openApiServer } from './api/api-server.ts';
 import type { OrchestratorConfig } from './config.ts';
 import { DEFAULT_POLICY } from './domain/index.ts';
+import type { PlanEngine } from './ports/plan-engine.ts';
 
 /** A transaction takes milliseconds: what is busy longer after a rotation hangs. */
 const DRAIN_MS = 5_000;
@@ -83,7 +84,7 @@ export function openOrchestrator(config: OrchestratorConfig, context: ServiceCon
       }),
     );
     const engine = resources.use(
-      await PlanEngine.open({
+      await PostgresPlanEngine.open({
         pool,
         admission,
         policy: { ...DEFAULT_POLICY, ...config.policy },
@@ -92,12 +93,7 @@ export function openOrchestrator(config: OrchestratorConfig, context: ServiceCon
         metrics: own.engine,
       }),
     );
-    own.watchActive(async () => {
-      const { rows } = await pool.query<{ plans: number }>(
-        'select count(*)::int as plans from orchestrator.plan where not final',
-      );
-      return rows[0]?.plans ?? 0;
-    });
+    own.watchActive(() => engine.countActive());
     const announcements = await openAnnouncements(parts, {
       client,
       vault,

@@ -1,9 +1,18 @@
 import { SPIFFE_IDS } from '@neural-hive/contracts';
 import { messageOf } from '@neural-hive/security/common';
 import { SpiffeId } from '@neural-hive/security/spiffe';
-import { field, readConfig, readParts, type SecuritySettings, securitySettings } from '@neural-hive/service-runtime';
+import {
+  ConfigError,
+  type Environment,
+  field,
+  readConfig,
+  readParts,
+  type SecuritySettings,
+  securitySettings,
+} from '@neural-hive/service-runtime';
 import { z } from 'zod';
 import type { RoleTable } from './api/operations.ts';
+import { type ProductionSettings, productionSettings } from './production-config.ts';
 
 const spiffeIds = () =>
   z
@@ -52,6 +61,9 @@ const environment = z.object({
 
   /** How often the announcement login is compared with the stored one. */
   KV_POLL_SECONDS: field.seconds({ min: 0.05 }).default(5),
+  /** What plans run on; `TICKET_TRANSPORT` follows it and may say so. */
+  ORCHESTRATOR_ENGINE: z.enum(['postgres', 'temporal']).default('postgres'),
+  TICKET_TRANSPORT: z.enum(['postgres', 'kafka']).optional(),
   ENGINE_POLL_MS: field.count({ min: 10, max: 10_000 }).default(200),
   ENGINE_CONCURRENCY: field.count({ min: 1, max: 64 }).default(4),
   RETRY_INITIAL_INTERVAL_MS: field.count({ min: 1 }).default(1_000),
@@ -59,6 +71,8 @@ const environment = z.object({
   SLA_TICKET_MIN_TIMEOUT_MS: field.count({ min: 1, max: 86_400_000 }).default(60_000),
   COMPENSATION_MAX_RETRIES: field.count({ max: 100 }).default(5),
 });
+
+const choice = environment.pick({ ORCHESTRATOR_ENGINE: true, TICKET_TRANSPORT: true });
 
 export interface OrchestratorConfig {
   readonly security: SecuritySettings;
@@ -77,6 +91,8 @@ export interface OrchestratorConfig {
   };
   readonly registry: { readonly address: string; readonly timeoutMs: number; readonly windowMs: number };
   readonly engine: { readonly pollMs: number; readonly concurrency: number };
+  /** Undefined where plans run on PostgreSQL alone. */
+  readonly production: ProductionSettings | undefined;
   readonly policy: {
     readonly retryBaseMs: number;
     readonly retryCapMs: number;
@@ -86,15 +102,26 @@ export interface OrchestratorConfig {
   };
 }
 
+/** Of the production engine, where it was chosen. */
+function productionOf(env: Environment): ProductionSettings | undefined {
+  const { ORCHESTRATOR_ENGINE: engine, TICKET_TRANSPORT: transport } = readConfig(choice, env);
+  const carried = engine === 'temporal' ? 'kafka' : 'postgres';
+  if (transport !== undefined && transport !== carried) {
+    throw new ConfigError([`TICKET_TRANSPORT: must be ${carried}: ORCHESTRATOR_ENGINE is ${engine}`]);
+  }
+  return engine === 'temporal' ? productionSettings(env) : undefined;
+}
+
 /**
- * The variables above, and those of `VaultConfig`, `SpiffeConfig` and `SecurityConfig`.
+ * The variables above, those of `productionSettings` where it counts, and those of `VaultConfig`, `SpiffeConfig` and `SecurityConfig`.
  * @throws ConfigError with every problem
  */
 export function orchestratorConfig(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): OrchestratorConfig {
-  const { read, security } = readParts({
+  const { read, production, security } = readParts({
     read: () => readConfig(environment, env),
+    production: () => productionOf(env),
     security: () => securitySettings('orchestrator-dynamic', env),
   });
   const overSocket = read.POSTGRES_HOST.startsWith('/');
@@ -123,6 +150,7 @@ export function orchestratorConfig(
       windowMs: read.ADMISSION_WINDOW_SECONDS * 1_000,
     },
     engine: { pollMs: read.ENGINE_POLL_MS, concurrency: read.ENGINE_CONCURRENCY },
+    production,
     policy: {
       retryBaseMs: read.RETRY_INITIAL_INTERVAL_MS,
       retryCapMs: read.RETRY_MAX_INTERVAL_MS,

@@ -49,6 +49,14 @@ test('every problem is told at once', () => {
   expect(problems.join('\n')).toMatch(/^VAULT_ADDRESS: /m);
 });
 
+test('the MongoDB that may be read is named with its database, and without a login', () => {
+  const uri = 'mongodb://a:27017,b:27017/releases?tls=true';
+  expect(workerConfig({ ...NEEDED, QUERY_MONGODB_URI: uri }).queryMongodbUri).toBe(uri);
+  for (const wrong of ['mongodb://a:27017', 'mongodb://user:pass@a/releases', 'http://a/releases']) {
+    expect(problemsOf({ QUERY_MONGODB_URI: wrong })).toEqual([expect.stringMatching(/^QUERY_MONGODB_URI: /)]);
+  }
+});
+
 test('the allow-list can come from a file, which is checked', () => {
   const file = join(openFolder('config'), 'programs.json');
   writeFileSync(file, JSON.stringify({ make: { task_types: ['BUILD'], command: '/usr/bin/make', args: [] } }));
@@ -56,6 +64,30 @@ test('the allow-list can come from a file, which is checked', () => {
   writeFileSync(file, JSON.stringify({ make: { task_types: ['BUILD'], command: 'make', args: [] } }));
   expect(problemsOf({ ALLOWED_PROGRAMS_FILE: file })).toEqual([
     'ALLOWED_PROGRAMS_FILE: make.command: must be an absolute path',
+  ]);
+});
+
+test('a cluster is spoken to only for what the operator lists, and a job is something to execute', () => {
+  expect(workerConfig(NEEDED).kubernetes).toBeUndefined();
+  const file = join(openFolder('config'), 'targets.json');
+  const job = {
+    namespace: 'apps',
+    service_account: 'tool',
+    image: `registry.test/tool@sha256:${'a'.repeat(64)}`,
+    limits: { cpu: '1', memory: '64Mi' },
+  };
+  writeFileSync(file, JSON.stringify({ jobs: { job } }));
+  const config = workerConfig({ ...NEEDED, KUBERNETES_TARGETS_FILE: file });
+  expect(config.kubernetes).toMatchObject({
+    url: 'https://kubernetes.default.svc',
+    tokenFile: '/var/run/secrets/kubernetes.io/serviceaccount/token',
+    allowed: { deployments: {}, jobs: { job: { mount_token: false, run_as_user: 65_532 } } },
+  });
+  expect(config.types).toContain('EXECUTE');
+  writeFileSync(file, JSON.stringify({ jobs: { job: { ...job, namespace: undefined } } }));
+  expect(problemsOf({ KUBERNETES_TARGETS_FILE: file, KUBERNETES_API_URL: 'http://api' })).toEqual([
+    expect.stringMatching(/^KUBERNETES_API_URL: /),
+    expect.stringMatching(/^KUBERNETES_TARGETS_FILE: jobs\.job\.namespace: /),
   ]);
 });
 

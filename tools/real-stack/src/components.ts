@@ -108,6 +108,25 @@ export const COMPONENTS: readonly Component[] = [
     install: async (log) => ({ OPA_BINARY: await installTool('opa', { log }) }),
   },
   {
+    // All that `hive up --profile real` stands on.
+    name: 'platform',
+    version: [
+      ...[`OpenBao ${OPEN_BAO_VERSION}`, `SPIRE ${SPIRE_VERSION}`, `Redis ${REDIS_VERSION}`],
+      ...[`Kubernetes ${KUBERNETES_VERSION}`, `Temporal ${TEMPORAL_VERSION}`],
+      ...[`Kafka ${KAFKA_VERSION}`, `FerretDB ${FERRETDB_VERSION}`],
+    ].join(', '),
+    install: async (log) => ({
+      BAO_BINARY: process.env.BAO_BINARY ?? (await installOpenBao({ log })),
+      SPIRE_BINARIES: process.env.SPIRE_BINARIES ?? (await installSpire({ log })),
+      REDIS_BINARY: process.env.REDIS_BINARY ?? (await installRedis({ log })),
+      KUBERNETES_BINARIES: process.env.KUBERNETES_BINARIES ?? (await installKubernetes({ log })),
+      ETCD_BINARY: process.env.ETCD_BINARY ?? (await installEtcd({ log })),
+      TEMPORAL_BINARIES: process.env.TEMPORAL_BINARIES ?? (await installTemporal({ log })),
+      KAFKA_JARS: process.env.KAFKA_JARS ?? (await installKafka({ log })),
+      FERRETDB_BINARY: process.env.FERRETDB_BINARY ?? (await installFerretDb({ log })),
+    }),
+  },
+  {
     // Programs that check the charts and the Terraform modules.
     name: 'infra',
     aliases: INFRASTRUCTURE_TOOLS.filter((tool) => tool !== 'opa'),

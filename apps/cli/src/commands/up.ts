@@ -5,8 +5,10 @@ import { type RunningReport, runReleaseJob } from '../job/release-job.ts';
 import { type JobReport, shortcomings } from '../job/report.ts';
 import type { Output } from '../output.ts';
 import { Platform } from '../platform/platform.ts';
+import type { ProfileName } from '../platform/profile.ts';
 
 export interface UpOptions {
+  readonly profile?: ProfileName;
   readonly home?: string;
   readonly once: boolean;
   readonly job: boolean;

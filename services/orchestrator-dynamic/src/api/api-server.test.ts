@@ -2,7 +2,7 @@ import { AUDIENCES, MAX_PLAN_BYTES, SPIFFE_IDS } from '@neural-hive/contracts';
 import { CertificateAuthority } from '@neural-hive/security/testing';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { PlanEngine } from '../adapters/postgres/plan-engine.ts';
+import { PostgresPlanEngine } from '../adapters/postgres/plan-engine.ts';
 import { DEFAULT_POLICY } from '../domain/index.ts';
 import { ApiFixture, type Credentials } from '../testing/api-fixture.ts';
 import { decisionOf, planOf } from '../testing/plans.ts';
@@ -14,7 +14,7 @@ const CONSENSUS = 'spiffe://neural-hive.local/ns/neural-hive/sa/consensus-engine
 
 let database: TestDatabase;
 let pool: pg.Pool;
-let engine: PlanEngine;
+let engine: PostgresPlanEngine;
 let api: ApiFixture;
 let worker: TestWorker | undefined;
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   database = await startTestDatabase();
   pool = new pg.Pool({ ...database.orchestrator, max: 10 });
   pool.on('error', () => undefined);
-  engine = await PlanEngine.open({
+  engine = await PostgresPlanEngine.open({
     pool,
     admission: { check: async () => ({ kind: 'able', warning: null }) },
     policy: { ...DEFAULT_POLICY, retryBaseMs: 10, retryCapMs: 20 },

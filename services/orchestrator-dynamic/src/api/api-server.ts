@@ -3,16 +3,20 @@ import type { Server as HttpsServer } from 'node:https';
 import { MAX_PLAN_BYTES } from '@neural-hive/contracts';
 import { type Clock, messageOf, systemClock } from '@neural-hive/security/common';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
-import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
+import type { PlanEngine } from '../ports/plan-engine.ts';
+import type { TicketClaims } from '../ports/ticket-desk.ts';
 import { ApiError } from './api-error.ts';
 import { Authenticator, type AuthenticatorOptions } from './authenticator.ts';
 import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { OPENAPI_PATH, openApiDocument } from './openapi.ts';
 import { permission } from './permission.ts';
 import { planRoutes } from './plan-routes.ts';
+import { ticketRoutes } from './ticket-routes.ts';
 
 export interface ApiServerOptions {
   readonly engine: PlanEngine;
+  /** Where workers claim tickets; undefined where these travel otherwise than over a bus. */
+  readonly claims?: TicketClaims | undefined;
   readonly authentication: AuthenticatorOptions;
   /** Makes the TLS server that proves identities. */
   readonly createServer: (listener: RequestListener) => HttpsServer;
@@ -32,7 +36,7 @@ export interface ApiServer {
 
 /** Opens the API of plans; resolves once it listens. */
 export async function openApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { engine, authentication, createServer, host, port, clock = systemClock, log } = options;
+  const { engine, claims, authentication, createServer, host, port, clock = systemClock, log } = options;
   const stopping = new AbortController();
   const app: FastifyInstance = Fastify<RawServerDefault, never, never, FastifyBaseLogger>({
     serverFactory: (handler) => createServer(handler) as unknown as RawServerDefault,
@@ -57,6 +61,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   deadLetterRoutes(app, { engine, may });
   const description = openApiDocument();
   app.get(OPENAPI_PATH, may('DescribeApi'), async () => description);
+  if (claims !== undefined) ticketRoutes(app, { claims, may });
   await app.listen({ host, port });
   const address = app.server.address();
   let closed: Promise<void> | undefined;

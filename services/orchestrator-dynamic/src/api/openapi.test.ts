@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PlanEngine } from '../adapters/postgres/plan-engine.ts';
+import { PostgresPlanEngine } from '../adapters/postgres/plan-engine.ts';
 import { DEFAULT_POLICY } from '../domain/index.ts';
 import { ApiFixture, type Credentials } from '../testing/api-fixture.ts';
 import { decisionOf, planOf } from '../testing/plans.ts';
@@ -46,7 +46,7 @@ function against(operationId: string, status: number, body: unknown): unknown {
 
 let database: TestDatabase;
 let pool: pg.Pool;
-let engine: PlanEngine;
+let engine: PostgresPlanEngine;
 let api: ApiFixture;
 let worker: TestWorker;
 
@@ -54,7 +54,7 @@ beforeAll(async () => {
   database = await startTestDatabase();
   pool = new pg.Pool({ ...database.orchestrator, max: 10 });
   pool.on('error', () => undefined);
-  engine = await PlanEngine.open({
+  engine = await PostgresPlanEngine.open({
     pool,
     admission: { check: async () => ({ kind: 'able', warning: null }) },
     policy: { ...DEFAULT_POLICY, retryBaseMs: 10, retryCapMs: 20 },

@@ -1,4 +1,13 @@
-import { cognitivePlan, consolidatedDecision, MAX_PLAN_BYTES } from '@neural-hive/contracts';
+import {
+  claimAnswer,
+  claimRequest,
+  cognitivePlan,
+  consolidatedDecision,
+  heartbeatAnswer,
+  holderRequest,
+  MAX_PLAN_BYTES,
+  releaseAnswer,
+} from '@neural-hive/contracts';
 import { z } from 'zod';
 import {
   deadLetterAnswer,
@@ -41,6 +50,9 @@ const SCHEMAS = {
   DeadLetter: deadLetterAnswer,
   DeadLetterList: deadLetterListAnswer,
   DeadLetterRetry: deadLetterRetryAnswer,
+  TicketClaim: claimAnswer,
+  TicketHeartbeat: heartbeatAnswer,
+  TicketRelease: releaseAnswer,
   Description: z.looseObject({ openapi: z.string() }),
   Error: errorAnswer,
 } as const satisfies Record<string, z.ZodType>;
@@ -107,6 +119,24 @@ const DESCRIBED: readonly Described[] = [
     ...{ operation: 'RetryDeadLetter', method: 'post', path: '/api/v1/dead-letters/:id/retry' },
     summary: 'Try a ticket again: an undo within its plan, of any other ticket the whole plan',
     ...{ answers: one('DeadLetterRetry', 'what it is tried again as, and that plan'), errors: [400, 404, 409] },
+  },
+  {
+    ...{ operation: 'ClaimTicket', method: 'post', path: '/v1/tickets/:id/claim' },
+    summary: 'Hold a ticket that came over the bus; only where tickets travel so',
+    body: { schema: claimRequest, required: true },
+    ...{ answers: one('TicketClaim', 'whether the caller holds it now'), errors: [400, 404] },
+  },
+  {
+    ...{ operation: 'HeartbeatTicket', method: 'post', path: '/v1/tickets/:id/heartbeat' },
+    summary: 'Go on holding a ticket',
+    body: { schema: holderRequest, required: true },
+    ...{ answers: one('TicketHeartbeat', 'whether the caller still holds it'), errors: [400, 404] },
+  },
+  {
+    ...{ operation: 'ReleaseTicket', method: 'post', path: '/v1/tickets/:id/release' },
+    summary: 'Hand a ticket back',
+    body: { schema: holderRequest, required: true },
+    ...{ answers: one('TicketRelease', 'whether it was the caller’s to hand back'), errors: [400, 404] },
   },
 ];
 

@@ -15,7 +15,10 @@ export const DEFAULT_ROLES: RoleTable = {
   read: [SPIFFE_IDS.operator],
 };
 
-/** Everything that the API does, and the role that it takes. What is not listed is refused. */
+/**
+ * Everything that the API does, and the role that it takes. What is not listed is refused. `work` is nobody's to give: the
+ * workers have it, and nothing else.
+ */
 export const OPERATIONS = {
   SubmitPlan: 'submit',
   SubmitDecision: 'submit',
@@ -32,12 +35,16 @@ export const OPERATIONS = {
   ListDeadLetters: 'read',
   GetDeadLetter: 'read',
   RetryDeadLetter: 'submit',
-} as const satisfies Record<string, Role>;
+  ClaimTicket: 'work',
+  HeartbeatTicket: 'work',
+  ReleaseTicket: 'work',
+} as const satisfies Record<string, Role | 'work'>;
 
 export type Operation = keyof typeof OPERATIONS;
 
 /** Whether `spiffeId` may have `operation` done. */
 export function isAllowed(operation: Operation, spiffeId: string, roles: RoleTable): boolean {
   const role = OPERATIONS[operation];
+  if (role === 'work') return spiffeId === SPIFFE_IDS.worker;
   return role === 'read' ? ROLES.some((any) => roles[any].includes(spiffeId)) : roles[role].includes(spiffeId);
 }

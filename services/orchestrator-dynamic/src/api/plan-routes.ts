@@ -1,10 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
 import { z } from 'zod';
-import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
-import type { SubmitOutcome } from '../adapters/postgres/submit-plan.ts';
-import { isTelemetryCursor } from '../adapters/postgres/telemetry-feed.ts';
-import type { WishAction } from '../adapters/postgres/wish.ts';
 import {
   checkDecision,
   checkPlan,
@@ -13,6 +9,7 @@ import {
   type PlanState,
   viewPlan,
 } from '../domain/index.ts';
+import { isTelemetryCursor, type PlanEngine, type SubmitOutcome, type WishAction } from '../ports/plan-engine.ts';
 import { ApiError } from './api-error.ts';
 import type { Operation } from './operations.ts';
 import { progressLines } from './progress-stream.ts';

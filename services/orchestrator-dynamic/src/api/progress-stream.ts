@@ -1,5 +1,5 @@
-import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
 import { isFinal } from '../domain/index.ts';
+import type { PlanEngine } from '../ports/plan-engine.ts';
 
 /** Another process may have moved the plan: its changes are looked for this often. */
 const POLL_MS = 1_000;

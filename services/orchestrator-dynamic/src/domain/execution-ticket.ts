@@ -1,7 +1,6 @@
 import type { ExecutionTicket, RiskBand, TaskNode } from '@neural-hive/contracts';
 import type { ExecutionPolicy } from './execution-policy.ts';
 import type { PlanState, TicketState } from './plan-state.ts';
-import { ticketIdOf } from './ticket-id.ts';
 
 const DEFAULT_ESTIMATE_MS = 60_000;
 
@@ -63,7 +62,7 @@ export function buildExecutionTicket(
     task_id: ticket.taskId,
     task_type: ticket.taskType,
     description: task.description,
-    dependencies: undone === undefined ? task.dependencies.map((id) => ticketIdOf(plan.plan_id, id)) : [],
+    dependencies: undone === undefined ? task.dependencies.flatMap((id) => tickets.ticketOf(id)?.ticketId ?? []) : [],
     status: 'PENDING',
     priority: plan.original_priority,
     risk_band: plan.risk_band,

@@ -1,8 +1,10 @@
 export * from './approval.ts';
+export * from './attempt-outcome.ts';
 export * from './dead-letter.ts';
 export { decide } from './decide.ts';
 export * from './decision-problems.ts';
 export * from './execution-policy.ts';
+export * from './needed-abilities.ts';
 export * from './plan-command.ts';
 export * from './plan-event.ts';
 export * from './plan-problems.ts';

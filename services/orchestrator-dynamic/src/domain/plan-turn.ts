@@ -18,6 +18,7 @@ export interface Decision {
 type Head = Omit<PlanState, 'tickets'>;
 
 interface PlanIndex {
+  readonly ticketIds: ReadonlyMap<string, string>;
   readonly tasks: ReadonlyMap<string, TaskNode>;
   readonly dependents: ReadonlyMap<string, readonly TaskNode[]>;
   /** How long what begins with a task takes at least. In milliseconds. */
@@ -31,6 +32,7 @@ function indexOf(plan: PlanState['plan']): PlanIndex {
   const known = indexes.get(plan);
   if (known !== undefined) return known;
   const index = {
+    ticketIds: new Map(plan.tasks.map(({ task_id: taskId }) => [taskId, ticketIdOf(plan.plan_id, taskId)])),
     tasks: new Map(plan.tasks.map((task) => [task.task_id, task])),
     dependents: dependentsOf(plan.tasks),
     pathMs: longestPaths(plan.tasks, estimateMsOf),
@@ -70,7 +72,7 @@ export class PlanTurn {
   }
 
   ticketOf(taskId: string): TicketState | undefined {
-    return this.ticket(ticketIdOf(this.#head.plan.plan_id, taskId));
+    return this.ticket(this.index.ticketIds.get(taskId) ?? '');
   }
 
   *tickets(): Generator<TicketState> {

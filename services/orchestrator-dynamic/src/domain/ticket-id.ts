@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256Hex } from './sha256.ts';
 
 /** The id of a task's ticket: the same for the same plan and task, for ever. */
 export function ticketIdOf(planId: string, taskId: string): string {
@@ -22,10 +22,10 @@ export function retryDecisionIdOf(planId: string): string {
 
 /** A share in [0, 1) that is always the same for the same key: jitter without a random source. */
 export function shareOf(key: string): number {
-  return createHash('sha256').update(key).digest().readUInt32BE(0) / 2 ** 32;
+  return Number.parseInt(sha256Hex(key).slice(0, 8), 16) / 2 ** 32;
 }
 
 /** Identifiers hold no NUL, so that joined parts cannot be confused. */
 function digest(...parts: readonly string[]): string {
-  return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
+  return sha256Hex(parts.join('\0')).slice(0, 32);
 }

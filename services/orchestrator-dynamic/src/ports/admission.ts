@@ -1,10 +1,4 @@
-import type { TaskType } from '@neural-hive/contracts';
-
-/** What a plan needs somebody to be able to do. */
-export interface NeededAbility {
-  readonly taskType: TaskType;
-  readonly capabilities: readonly string[];
-}
+import type { NeededAbility } from '../domain/index.ts';
 
 export type AdmissionAnswer =
   | { readonly kind: 'able'; readonly warning: string | null }

@@ -6,9 +6,10 @@ import { httpsServer } from '@neural-hive/security/http';
 import { matchMemberOf, parseX509Svid, TrustDomain, type X509Svid } from '@neural-hive/security/spiffe';
 import { CertificateAuthority } from '@neural-hive/security/testing';
 import { peerSpiffeId } from '@neural-hive/security/tls';
-import type { PlanEngine } from '../adapters/postgres/plan-engine.ts';
 import { type ApiServer, openApiServer } from '../api/api-server.ts';
 import { DEFAULT_ROLES, type RoleTable } from '../api/operations.ts';
+import type { PlanEngine } from '../ports/plan-engine.ts';
+import type { TicketClaims } from '../ports/ticket-desk.ts';
 
 export interface Answer {
   readonly status: number;
@@ -42,7 +43,7 @@ export class ApiFixture {
   readonly log: object[] = [];
   #server: ApiServer | undefined;
 
-  static async open(engine: PlanEngine, roles: Partial<RoleTable> = {}): Promise<ApiFixture> {
+  static async open(engine: PlanEngine, roles: Partial<RoleTable> = {}, claims?: TicketClaims): Promise<ApiFixture> {
     const fixture = new ApiFixture();
     const { authority } = fixture;
     const trustDomain = TrustDomain.parse('neural-hive.local');
@@ -54,6 +55,7 @@ export class ApiFixture {
     };
     fixture.#server = await openApiServer({
       engine,
+      claims,
       host: '127.0.0.1',
       port: 0,
       createServer: (listener) => httpsServer(rules, listener),

@@ -1,14 +1,7 @@
 import type { ErrorClass, ExecutionTicket, TaskType } from '@neural-hive/contracts';
 import { TASK_TYPES } from '@neural-hive/contracts';
 import pg from 'pg';
-
-export interface Attempt {
-  readonly ticket: ExecutionTicket;
-  readonly fencingToken: number;
-}
-
-/** What an attempt comes to: undefined completes it. */
-export type Execute = (attempt: Attempt) => Promise<{ errorClass: ErrorClass } | undefined | 'die'>;
+import type { Attempt, Execute } from './plan-engine-contract.ts';
 
 export interface TestWorkerOptions {
   readonly types?: readonly TaskType[];
@@ -92,7 +85,7 @@ export class TestWorker {
   }
 }
 
-function resultOf({ ticket, fencingToken }: Attempt, failure: { errorClass: ErrorClass } | undefined) {
+export function resultOf({ ticket, fencingToken }: Attempt, failure: { errorClass: ErrorClass } | undefined) {
   return {
     ticket_id: ticket.ticket_id,
     plan_id: ticket.plan_id,

@@ -14,7 +14,10 @@ function rank(priority: Priority): number {
 }
 
 /** More urgent first: by priority, then by deadline, then by age. */
-export function byUrgency({ ticket: a }: ClaimedTicket, { ticket: b }: ClaimedTicket): number {
+export function byUrgency(
+  { ticket: a }: Pick<ClaimedTicket, 'ticket'>,
+  { ticket: b }: Pick<ClaimedTicket, 'ticket'>,
+): number {
   return (
     rank(b.priority) - rank(a.priority) ||
     a.sla.deadline - b.sla.deadline ||

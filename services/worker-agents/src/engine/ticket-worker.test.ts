@@ -65,6 +65,7 @@ type Execute = (execution: Execution) => Promise<Executed>;
 interface Setup {
   readonly capacity?: Capacity;
   readonly agentId?: string;
+  readonly storeResult?: ExecutionSecrets['storeResult'];
   /** Methods to put in place of the source's own, which it is given. */
   readonly instead?: (own: Pick<TicketSource, 'claim' | 'finish'>) => Partial<TicketSource>;
 }
@@ -77,7 +78,7 @@ function worker(executors: Partial<Record<TaskType, Execute>>, setup: Setup = {}
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   const made = new TicketWorker({
     source,
-    secrets,
+    secrets: { ...secrets, ...(setup.storeResult && { storeResult: setup.storeResult }) },
     executors: Object.entries(executors).map(([type, execute]) => ({ type, execute }) as Executor),
     capacity: setup.capacity ?? { total: 4, byType: {} },
     publisher: { agentId: setup.agentId ?? 'agent-1', spiffeId: 'spiffe://neural-hive.local/ns/a/sa/b' },
@@ -264,6 +265,115 @@ test('item 36: the output of a sensitive ticket goes to the secrets, and only it
   await publish({ task_type: 'QUERY', metadata: { security_level: 'CONFIDENTIAL' } });
   await result().toMatchObject({ output_reference: `worker/results/${ticketId}`, result: { output: {}, logs: [] } });
   expect(stored.get(ticketId)).toMatchObject({ output: { rows: 'hidden' }, logs: ['hidden'] });
+});
+
+test('marked outputs go to the secrets, and the rest travels', async () => {
+  worker({ QUERY: async () => ({ output: { rows: 'hidden', row_count: '1' } }) });
+  await publish({ task_type: 'QUERY', parameters: { sensitive: 'rows' } });
+  await result().toMatchObject({
+    output_reference: `worker/results/${ticketId}`,
+    result: { output: { row_count: '1' } },
+  });
+  expect(stored.get(ticketId)).toMatchObject({ output: { rows: 'hidden', row_count: '1' } });
+});
+
+test('a sensitive result waits for the secrets to answer, and its ticket stays held', async () => {
+  let failures = 3;
+  let executed = 0;
+  const execute: Execute = async () => {
+    executed += 1;
+    return { output: { rows: 'hidden' } };
+  };
+  const storeResult: ExecutionSecrets['storeResult'] = (...args) => {
+    failures -= 1;
+    return failures >= 0 ? Promise.reject(new Error('sealed')) : secrets.storeResult(...args);
+  };
+  worker({ QUERY: execute }, { storeResult });
+  await publish({ task_type: 'QUERY', security_level: 'RESTRICTED' });
+  await result().toMatchObject({ status: 'COMPLETED', output_reference: `worker/results/${ticketId}` });
+  expect(executed).toBe(1);
+});
+
+test('a sensitive result that cannot be kept is a failure, and nothing of it travels', async () => {
+  const refused = new TicketFailure('fenced', 'A newer attempt has stored its result already');
+  worker(
+    { QUERY: async () => ({ output: { rows: 'hidden' }, logs: ['hidden'] }) },
+    { storeResult: () => Promise.reject(refused) },
+  );
+  await publish({ task_type: 'QUERY', security_level: 'RESTRICTED' });
+  await result().toMatchObject({ status: 'FAILED', error_class: 'fenced', output_reference: null });
+  expect(JSON.stringify(await database.result(ticketId))).not.toContain('hidden');
+});
+
+test('a worker that is full asks for no more, whatever waits, until a ticket ends', async () => {
+  const { execute, started } = endless();
+  const limits: number[] = [];
+  const full = worker(
+    { BUILD: execute },
+    {
+      capacity: { total: 1, byType: {} },
+      instead: (source) => ({
+        claim: (request: Parameters<TicketSource['claim']>[0]) => {
+          limits.push(request.limit);
+          return source.claim(request);
+        },
+      }),
+    },
+  );
+  await publish({ task_type: 'BUILD', priority: 'CRITICAL' });
+  await started;
+  const asked = limits.length;
+  const waiting = `${ticketId}-waiting`;
+  await database.publish(ticketOf({ ticket_id: waiting, task_type: 'BUILD' }));
+  // Another worker that has a place takes it; the full one was told of it just the same.
+  worker({ BUILD: async () => ({ output: {} }) }, { agentId: 'agent-2' });
+  await result(waiting).toMatchObject({ status: 'COMPLETED', agent_id: 'agent-2' });
+  expect([limits.length, Math.max(...limits)]).toEqual([asked, 1]);
+  expect(full.telemetry()).toMatchObject({ active: 1, capacity: 1 });
+  await database.cancel(ticketId);
+});
+
+test('of two tickets of one priority the one whose deadline is nearer is taken first', async () => {
+  const order: string[] = [];
+  for (const [name, deadline] of [
+    ['late', 4_000_000_000_000],
+    ['soon', 3_000_000_000_000],
+  ] as const) {
+    const sla = { deadline, timeout_ms: 20_000, max_retries: 0 };
+    await database.publish(ticketOf({ ticket_id: `${ticketId}-${name}`, task_type: 'BUILD', sla }));
+  }
+  worker({
+    BUILD: async ({ ticket }) => {
+      order.push(ticket.ticket_id);
+      return { output: {} };
+    },
+  });
+  await result(`${ticketId}-late`).toMatchObject({ status: 'COMPLETED' });
+  await result(`${ticketId}-soon`).toMatchObject({ status: 'COMPLETED' });
+  expect(order).toEqual([`${ticketId}-soon`, `${ticketId}-late`]);
+});
+
+test('a result waits for the transport to take it, and the work is not done again', async () => {
+  let failures = 3;
+  let executed = 0;
+  const execute: Execute = async () => {
+    executed += 1;
+    return { output: {} };
+  };
+  worker(
+    { BUILD: execute },
+    {
+      instead: (source) => ({
+        finish: (...args: Parameters<TicketSource['finish']>) => {
+          failures -= 1;
+          return failures >= 0 ? Promise.reject(new Error('starting up')) : source.finish(...args);
+        },
+      }),
+    },
+  );
+  await publish({ task_type: 'BUILD' });
+  await result().toMatchObject({ status: 'COMPLETED' });
+  expect(executed).toBe(1);
 });
 
 test('a ticket whose deadline has passed is not begun', async () => {

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import type { WishAction } from './wish.ts';
+import type { WishAction } from '../../ports/plan-engine.ts';
 
 /** One line of the audit trail, in the transaction of what it tells about. */
 export async function recordAudit(

@@ -4,13 +4,13 @@ import { DEFAULT_POLICY, isFinal, type PlanStatus } from '../../domain/index.ts'
 import { planOf } from '../../testing/plans.ts';
 import { startTestDatabase, type TestDatabase } from '../../testing/test-database.ts';
 import { TestWorker } from '../../testing/test-worker.ts';
-import { PlanEngine } from './plan-engine.ts';
+import { PostgresPlanEngine } from './plan-engine.ts';
 
 const OPERATOR = 'spiffe://neural-hive.local/operator';
 
 let database: TestDatabase;
 let pool: pg.Pool;
-let engine: PlanEngine;
+let engine: PostgresPlanEngine;
 let worker: TestWorker;
 /** Tasks, by name and type, that the worker's backend cannot do now. */
 const broken = new Set<string>();
@@ -19,7 +19,7 @@ beforeAll(async () => {
   database = await startTestDatabase();
   pool = new pg.Pool({ ...database.orchestrator, max: 10 });
   pool.on('error', () => undefined);
-  engine = await PlanEngine.open({
+  engine = await PostgresPlanEngine.open({
     pool,
     admission: { check: async () => ({ kind: 'able', warning: null }) },
     policy: { ...DEFAULT_POLICY, retryBaseMs: 10, retryCapMs: 20, compensationRetries: 1 },

@@ -1,13 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { DeadLetter } from '../../domain/index.ts';
+import type { StoredDeadLetter } from '../../ports/plan-engine.ts';
 import type { SessionPool } from './session-pool.ts';
-
-export interface StoredDeadLetter extends DeadLetter {
-  /** The ticket, or the plan, that tries again; null when nobody has yet. */
-  readonly retriedAs: string | null;
-  /** SPIFFE ID of who had it tried again. */
-  readonly retriedBy: string | null;
-}
 
 interface Row {
   letter: DeadLetter;

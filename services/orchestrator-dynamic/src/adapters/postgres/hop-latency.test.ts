@@ -4,7 +4,7 @@ import { DEFAULT_POLICY, isFinal } from '../../domain/index.ts';
 import { planOf, type TaskDraft } from '../../testing/plans.ts';
 import { startTestDatabase, type TestDatabase } from '../../testing/test-database.ts';
 import { TestWorker, type TestWorkerOptions } from '../../testing/test-worker.ts';
-import { PlanEngine } from './plan-engine.ts';
+import { PostgresPlanEngine } from './plan-engine.ts';
 
 let database: TestDatabase;
 let pool: pg.Pool;
@@ -28,7 +28,7 @@ afterAll(async () => {
 
 /** Runs a chain of tasks that do nothing; resolves with the time of each hop, publication to publication, sorted. */
 async function runChain(length: number, options: { listen: boolean } & TestWorkerOptions): Promise<number[]> {
-  const engine = await PlanEngine.open({
+  const engine = await PostgresPlanEngine.open({
     pool,
     admission: { check: async () => ({ kind: 'able', warning: null }) },
     policy: DEFAULT_POLICY,

@@ -1,30 +1,39 @@
 import { EventEmitter } from 'node:events';
-import type { CognitivePlan, ConsolidatedDecision, TaskType } from '@neural-hive/contracts';
+import type { CognitivePlan, ConsolidatedDecision } from '@neural-hive/contracts';
 import { type Clock, messageOf, sleep, systemClock } from '@neural-hive/security/common';
 import type { Logger } from '@neural-hive/service-runtime';
 import {
-  COMPENSATED_TYPES,
   type ExecutionPolicy,
-  isFinal,
+  neededAbilities,
   type PlanState,
   type PlanStatus,
   type PlanSummary,
 } from '../../domain/index.ts';
-import type { Admission, NeededAbility } from '../../ports/admission.ts';
+import type { Admission } from '../../ports/admission.ts';
+import { countDecision, type EngineMetrics, NO_METRICS } from '../../ports/engine-metrics.ts';
+import type {
+  NumberedProgress,
+  PlanEngine,
+  RetryOutcome,
+  StoredDeadLetter,
+  SubmitOutcome,
+  TelemetryPage,
+  Wish,
+  WishOutcome,
+} from '../../ports/plan-engine.ts';
 import { recordAudit } from './audit.ts';
 import { ClaimedMeanwhileError } from './carry-out.ts';
-import { findDeadLetter, listDeadLetters, type StoredDeadLetter } from './dead-letters.ts';
-import { type EngineMetrics, NO_METRICS } from './engine-metrics.ts';
+import { findDeadLetter, listDeadLetters } from './dead-letters.ts';
 import { findBusyPlans } from './plan-inbox.ts';
-import { type NumberedProgress, PlanStore } from './plan-store.ts';
+import { PlanStore } from './plan-store.ts';
 import { type Applied, applyGiven, applyNext, type Checkpoint } from './plan-transaction.ts';
-import { type RetryOutcome, retryDeadLetter } from './retry-dead-letter.ts';
+import { retryDeadLetter } from './retry-dead-letter.ts';
 import type { SessionPool } from './session-pool.ts';
-import { type SubmitOutcome, submitPlan } from './submit-plan.ts';
-import { readTelemetry, type TelemetryPage } from './telemetry-feed.ts';
-import { type Wish, type WishOutcome, wishEvent, wishEventId } from './wish.ts';
+import { submitPlan } from './submit-plan.ts';
+import { readTelemetry } from './telemetry-feed.ts';
+import { wishEvent, wishEventId } from './wish.ts';
 
-export interface PlanEngineOptions {
+export interface PostgresPlanEngineOptions {
   /** Sessions of the orchestrator's login; borrowed, not closed. */
   readonly pool: SessionPool;
   readonly admission: Admission;
@@ -46,9 +55,9 @@ const HOLD_MS = 1_000;
  * Runs plans over PostgreSQL: next event, decide, commands, in one transaction an event; several plans at once, one
  * event a plan at a time. Everything durable is in the database: another engine goes on wherever this one stops.
  */
-export class PlanEngine {
-  readonly #options: Required<Omit<PlanEngineOptions, 'log' | 'checkpoint'>> &
-    Pick<PlanEngineOptions, 'log' | 'checkpoint'>;
+export class PostgresPlanEngine implements PlanEngine {
+  readonly #options: Required<Omit<PostgresPlanEngineOptions, 'log' | 'checkpoint'>> &
+    Pick<PostgresPlanEngineOptions, 'log' | 'checkpoint'>;
   readonly #store = new PlanStore();
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #busy = new Map<string, Promise<void>>();
@@ -59,7 +68,7 @@ export class PlanEngine {
   readonly #stopping = new AbortController();
   #polling: Promise<void> = Promise.resolve();
 
-  private constructor(options: PlanEngineOptions) {
+  private constructor(options: PostgresPlanEngineOptions) {
     this.#options = {
       pollMs: 200,
       concurrency: 4,
@@ -70,8 +79,8 @@ export class PlanEngine {
   }
 
   /** Resolves once the first look at the database succeeded; plans that were under way go on from there. */
-  static async open(options: PlanEngineOptions): Promise<PlanEngine> {
-    const engine = new PlanEngine(options);
+  static async open(options: PostgresPlanEngineOptions): Promise<PostgresPlanEngine> {
+    const engine = new PostgresPlanEngine(options);
     await engine.#look();
     engine.#polling = engine.#poll();
     return engine;
@@ -168,6 +177,13 @@ export class PlanEngine {
     return () => this.#changes.off(changeOf(planId), listener);
   }
 
+  async countActive(): Promise<number> {
+    const { rows } = await this.#options.pool.query<{ plans: number }>(
+      'select count(*)::int as plans from orchestrator.plan where not final',
+    );
+    return rows[0]?.plans ?? 0;
+  }
+
   async #tryWish(planId: string, wish: Wish): Promise<WishOutcome> {
     const { clock, pool } = this.#options;
     const applied = await applyGiven(
@@ -249,21 +265,8 @@ export class PlanEngine {
   }
 
   #afterCommit(planId: string, { before, decision }: Applied): void {
-    const { metrics } = this.#options;
-    const { state, commands, changed } = decision;
-    for (const command of commands) {
-      if (command.type === 'publishTicket') metrics.ticketPublished(command.ticket.task_type);
-      if (command.type === 'buryTicket') metrics.ticketBuried(command.letter.taskType);
-    }
-    for (const ticketId of changed) {
-      const ticket = state.tickets.get(ticketId);
-      if (ticket?.stage !== 'ended' || before?.tickets.get(ticketId)?.stage === 'ended') continue;
-      metrics.ticketEnded(ticket.taskType, ticket.status);
-    }
-    if (isFinal(state.status) && before?.status !== state.status) {
-      metrics.planEnded(state.status, (state.endedAtMs ?? state.submittedAtMs) - state.submittedAtMs);
-    }
-    if (state.status === 'ADMITTING') this.#admit(planId);
+    countDecision(this.#options.metrics, before, decision);
+    if (decision.state.status === 'ADMITTING') this.#admit(planId);
     this.#changes.emit(changeOf(planId));
   }
 
@@ -303,18 +306,4 @@ export class PlanEngine {
 /** A plan may be called "error", and an event of that name which nobody hears is thrown. */
 function changeOf(planId: string): string {
   return `changed ${planId}`;
-}
-
-function neededAbilities({ plan }: PlanState): readonly NeededAbility[] {
-  const needs = new Map<string, NeededAbility>();
-  const need = (taskType: TaskType, required: readonly string[]): void => {
-    const capabilities = [...new Set(required)].sort();
-    needs.set(JSON.stringify([taskType, capabilities]), { taskType, capabilities });
-  };
-  for (const { task_type: taskType, required_capabilities: required } of plan.tasks) {
-    need(taskType, required);
-    // What cannot be undone must not be begun.
-    if (COMPENSATED_TYPES.includes(taskType)) need('COMPENSATE', []);
-  }
-  return [...needs.values()];
 }

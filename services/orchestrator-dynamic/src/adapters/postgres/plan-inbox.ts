@@ -1,6 +1,5 @@
-import { executionResult } from '@neural-hive/contracts';
 import type { ClientBase } from 'pg';
-import type { AttemptOutcome, PlanEvent } from '../../domain/index.ts';
+import { type PlanEvent, readResult } from '../../domain/index.ts';
 import type { SessionPool } from './session-pool.ts';
 
 /** Something that happened to a plan and is not applied yet. */
@@ -118,35 +117,4 @@ async function nextTimer(client: ClientBase, planId: string, nowMs: number): Pro
 
 function epochMs(column: string): string {
   return `floor(extract(epoch from ${column}) * 1000)::bigint`;
-}
-
-const LOGS_KEPT = 20;
-
-/** A result that is none fails its attempt: the ticket must not wait for a better one. */
-export function readResult(value: unknown): AttemptOutcome {
-  const parsed = executionResult.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return {
-      status: 'FAILED',
-      output: {},
-      outputReference: null,
-      errorClass: 'execution',
-      errorMessage: `the worker published no valid result: ${issue?.path.join('.')}: ${issue?.message}`,
-      logs: [],
-      agentId: 'unknown',
-      spiffeId: null,
-    };
-  }
-  const { status, result, ...rest } = parsed.data;
-  return {
-    status,
-    output: result.output,
-    outputReference: rest.output_reference,
-    errorClass: rest.error_class,
-    errorMessage: rest.error_message,
-    logs: status === 'FAILED' ? result.logs.slice(-LOGS_KEPT) : [],
-    agentId: rest.agent_id,
-    spiffeId: rest.spiffe_id,
-  };
 }

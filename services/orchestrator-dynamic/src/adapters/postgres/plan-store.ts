@@ -10,6 +10,7 @@ import {
   type ProgressLine,
   type TicketState,
 } from '../../domain/index.ts';
+import type { NumberedProgress } from '../../ports/plan-engine.ts';
 import type { SessionPool } from './session-pool.ts';
 
 /** A plan as it lies in the database, locked for the transaction that read it. */
@@ -17,11 +18,6 @@ export interface StoredPlan {
   readonly state: PlanState;
   /** Counts the events applied. */
   readonly seq: number;
-}
-
-export interface NumberedProgress {
-  readonly seq: number;
-  readonly line: ProgressLine;
 }
 
 interface PlanRow {

@@ -1,15 +1,9 @@
 import { compensationIdOf, isFinal, type PlanState, rerunOf } from '../../domain/index.ts';
+import type { RetryOutcome, StoredDeadLetter, SubmitOutcome } from '../../ports/plan-engine.ts';
 import { recordAudit } from './audit.ts';
-import { findDeadLetter, markRetried, type StoredDeadLetter } from './dead-letters.ts';
+import { findDeadLetter, markRetried } from './dead-letters.ts';
 import { type Applied, applyGiven, type PlanTransactionOptions } from './plan-transaction.ts';
 import { inTransaction } from './session-pool.ts';
-import type { SubmitOutcome } from './submit-plan.ts';
-
-export type RetryOutcome =
-  /** `retriedAs`: the ticket that undoes again, or the plan that runs again. `state`: of the plan that it belongs to. */
-  | { readonly kind: 'done'; readonly retriedAs: string; readonly state: PlanState }
-  | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'unknown' };
 
 export interface RetryOptions extends PlanTransactionOptions {
   readonly ticketId: string;

@@ -5,7 +5,6 @@ import {
   directDecision,
   type ExecutionPolicy,
   type PlanEvent,
-  type PlanState,
   progressOf,
   telemetryOf,
 } from '../../domain/index.ts';
@@ -16,12 +15,6 @@ import type { PlanStore } from './plan-store.ts';
 import type { Applied } from './plan-transaction.ts';
 import { inTransaction, type SessionPool } from './session-pool.ts';
 import { appendTelemetry } from './telemetry-feed.ts';
-
-export type SubmitOutcome =
-  /** `created` false: the same plan was here already. */
-  | { readonly kind: 'accepted'; readonly created: boolean; readonly state: PlanState }
-  /** The plan id belongs to a plan of other content. */
-  | { readonly kind: 'conflict' };
 
 export interface Submission {
   readonly plan: CognitivePlan;

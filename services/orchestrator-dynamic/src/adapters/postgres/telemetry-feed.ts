@@ -1,13 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { TelemetryEvent } from '../../domain/index.ts';
+import { TELEMETRY_CURSOR, type TelemetryPage } from '../../ports/plan-engine.ts';
 import type { SessionPool } from './session-pool.ts';
-
-/** A place in the feed, as a reader keeps it. */
-const CURSOR = /^(\d{1,19})-(\d{1,19})$/;
-
-export interface TelemetryPage {
-  readonly events: readonly (TelemetryEvent & { readonly cursor: string })[];
-}
 
 export async function appendTelemetry(
   client: ClientBase,
@@ -21,10 +15,6 @@ export async function appendTelemetry(
   ]);
 }
 
-export function isTelemetryCursor(text: string): boolean {
-  return CURSOR.test(text);
-}
-
 /**
  * What comes behind `after`, oldest first. Only what every transaction older than it has decided about: a line never
  * appears before one that was read already.
@@ -33,7 +23,7 @@ export async function readTelemetry(
   pool: SessionPool,
   { after, limit }: { after: string; limit: number },
 ): Promise<TelemetryPage> {
-  const [, xid, seq] = CURSOR.exec(after) ?? [];
+  const [, xid, seq] = TELEMETRY_CURSOR.exec(after) ?? [];
   if (xid === undefined || seq === undefined) throw new TypeError('after: must be the cursor of an event');
   const { rows } = await pool.query<{ xid: string; seq: string; event: TelemetryEvent }>(
     `select xid::text, seq::text, event from orchestrator.telemetry

@@ -1,19 +1,5 @@
-import type { PlanEvent, PlanState } from '../../domain/index.ts';
-
-export type WishOutcome =
-  | { readonly kind: 'done'; readonly state: PlanState }
-  | { readonly kind: 'refused'; readonly reason: string; readonly state: PlanState }
-  | { readonly kind: 'unknown' };
-
-export type WishAction = 'approve' | 'reject' | 'cancel' | 'pause' | 'resume';
-
-/** What a person wants of a plan. */
-export interface Wish {
-  readonly action: WishAction;
-  /** SPIFFE ID of who asks. */
-  readonly by: string;
-  readonly text: string | null;
-}
+import type { PlanEvent } from '../../domain/index.ts';
+import type { Wish } from '../../ports/plan-engine.ts';
 
 export function wishEvent(wish: Wish, atMs: number): PlanEvent {
   const { by, text } = wish;

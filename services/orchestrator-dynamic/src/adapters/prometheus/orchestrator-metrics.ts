@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { EngineMetrics } from '../postgres/engine-metrics.ts';
+import type { EngineMetrics } from '../../ports/engine-metrics.ts';
 import type { CredentialCounters } from '../vault/orchestrator-vault-client.ts';
 
 export interface OrchestratorMetrics {

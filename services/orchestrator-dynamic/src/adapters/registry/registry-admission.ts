@@ -1,7 +1,8 @@
 import { type ChannelCredentials, type Interceptor, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { type DiscoverResponse, ServiceRegistryClient } from '@neural-hive/contracts/proto/service-registry';
 import { type Clock, messageOf, sleep, systemClock } from '@neural-hive/security/common';
-import type { Admission, AdmissionAnswer, NeededAbility } from '../../ports/admission.ts';
+import type { NeededAbility } from '../../domain/index.ts';
+import type { Admission, AdmissionAnswer } from '../../ports/admission.ts';
 
 export interface RegistryAdmissionOptions {
   /** `host:port` */
