@@ -1,6 +1,7 @@
 export * from './decision.ts';
 export * from './identities.ts';
 export * from './kafka-messages.ts';
+export * from './kafka-setup.ts';
 export * from './plan.ts';
 export * from './result.ts';
 export * from './ticket.ts';

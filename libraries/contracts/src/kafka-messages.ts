@@ -93,3 +93,6 @@ export type GivenUpTicket = z.infer<typeof givenUpTicket>;
 /** What a dead-letter topic carries. */
 export const deadMessage = z.discriminatedUnion('kind', [unreadableMessage, givenUpTicket]);
 export type DeadMessage = z.infer<typeof deadMessage>;
+
+/** A header of a ticket: among tickets of one priority the lowest comes first. Epoch milliseconds, as text. */
+export const RANK_HEADER = 'neural-hive-rank-ms';

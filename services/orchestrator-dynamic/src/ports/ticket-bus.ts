@@ -17,9 +17,10 @@ export class TicketBusError extends NeuralHiveError<TicketBusErrorCode> {}
 export interface TicketBus {
   /**
    * Resolves when the ticket is durable. A ticket that is published twice is worked on once: the second is claimed in vain.
+   * `rankMs`: among tickets of one priority the lowest comes first. Default: the one with the earliest deadline.
    * @throws TicketBusError
    */
-  publish(ticket: ExecutionTicket): Promise<void>;
+  publish(ticket: ExecutionTicket, options?: { readonly rankMs?: number }): Promise<void>;
   /** Lays a ticket that was given up where people look. @throws TicketBusError */
   bury(letter: DeadLetter): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret } from '@neural-hive/security/common';
@@ -20,6 +20,11 @@ export interface StartKafkaOptions {
   readonly jars?: string;
   /** Default `java`. */
   readonly java?: string;
+  /**
+   * Whether `restart` may be called. Its folder is left behind when this process is killed, since it has to outlive the
+   * broker. Default false.
+   */
+  readonly restartable?: boolean;
   /** The broker's log, warnings and worse. */
   readonly log?: (line: string) => void;
 }
@@ -32,6 +37,8 @@ export interface KafkaServer extends AsyncDisposable {
   /** May do everything; anybody else needs ACLs. */
   readonly superUser: KafkaLogin;
   readonly pid: number | undefined;
+  /** Kills the broker and starts it again on what it had on its disk; resolves when it answers. Of a restartable one. */
+  restart(): Promise<void>;
   /** Idempotent. */
   stop(): Promise<void>;
 }
@@ -80,16 +87,19 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
-  const server = new GuardedProcess({
-    name: 'Kafka',
-    program: java,
-    args: [...program, 'kafka.Kafka', paths.properties],
-    removeFolder: folder,
-    env,
-    log,
-    // A shell starts what runs in the background with SIGINT ignored, and Java leaves it so.
-    stopSignals: ['TERM', 'KILL'],
-  });
+  const { restartable = false } = options;
+  const start = (): GuardedProcess =>
+    new GuardedProcess({
+      name: 'Kafka',
+      program: java,
+      args: [...program, 'kafka.Kafka', paths.properties],
+      ...(restartable ? {} : { removeFolder: folder }),
+      env,
+      log,
+      // A shell starts what runs in the background with SIGINT ignored, and Java leaves it so.
+      stopSignals: ['TERM', 'KILL'],
+    });
+  let server = start();
   const broker = `127.0.0.1:${ports.clients}`;
   const users = kafkaScramUsers({ brokers: [broker], tls: { ca }, login: () => superUser, timeoutMs: 5_000 });
   const isReady = (): Promise<boolean> =>
@@ -97,11 +107,38 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
       (list) => list.includes(username),
       () => false,
     );
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    if (restartable) rmSync(folder, { recursive: true, force: true });
+  };
+  const restart = async (): Promise<void> => {
+    if (!restartable) throw new TypeError('restartable: was not asked for');
+    killChildren(server.pid);
+    await server.stop();
+    server = start();
+    await server.ready(isReady, { limitMs: READY_LIMIT_MS });
+  };
   await server.ready(isReady, { limitMs: READY_LIMIT_MS });
-  const { pid } = server;
   noteUse('kafka', KAFKA_VERSION);
-  const stop = (): Promise<void> => server.stop();
-  return { broker, ca, superUser, pid, stop, [Symbol.asyncDispose]: stop };
+  return {
+    broker,
+    ca,
+    superUser,
+    get pid() {
+      return server.pid;
+    },
+    restart,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** Without any warning, as a machine that is switched off. The process is the broker's guard, which ends after it. */
+function killChildren(guard: number | undefined): void {
+  const children = readFileSync(`/proc/${guard}/task/${guard}/children`, 'utf8').trim().split(' ').map(Number);
+  for (const pid of children) {
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('kafka.Kafka')) process.kill(pid, 'SIGKILL');
+  }
 }
 
 /** Makes the storage folder, and in it the super user. */

@@ -40,12 +40,14 @@ export interface KafkaTransport {
   readonly source: KafkaTicketSource;
   /** The login, for the board of credentials. */
   readonly entry: BoardEntry;
+  /** Tickets that were read and may be asked for. */
+  readonly waiting: number;
   /** Open connections of the consumer, by generation of the login. */
   connections(): ReadonlyMap<number, number>;
   /** Keeps the positions and leaves the group. */
   close(): Promise<void>;
-  /** As if the process had died. */
-  destroy(): Promise<void>;
+  /** Reads no more and keeps nothing from now on, as a process that is stopped: what it holds is found by others. */
+  freeze(): void;
 }
 
 /** The worker's end of Kafka: tickets in, results and what is no ticket out, under one login that rotates. */
@@ -60,7 +62,7 @@ export async function openKafkaTransport(options: KafkaTransportOptions): Promis
     maxMessageBytes,
     bury: (record, problem) => {
       const key = record.key?.toString('utf8') ?? null;
-      const letter = unreadableOf(record, problem, { movedBy: agentId, nowMs: systemClock.now() });
+      const letter = unreadableOf(record, problem, { movedBy: agentId, nowMs: systemClock.now(), maxMessageBytes });
       return sender.send(TOPICS.ticketsDlq, key, letter);
     },
     onArrival: () => announce(),
@@ -105,6 +107,9 @@ export async function openKafkaTransport(options: KafkaTransportOptions): Promis
       // The metadata of the cluster, a partition's leader, an acknowledged write: what a bad login fails at.
       operate: () => sender.send(TOPICS.probes, agentId, { agent_id: agentId }),
     }),
+    get waiting() {
+      return types.reduce((sum, type) => sum + feed.ready(type), 0);
+    },
     connections: () => consumer.connections(),
     close: async () => {
       await feed.flush();
@@ -112,9 +117,9 @@ export async function openKafkaTransport(options: KafkaTransportOptions): Promis
       await consumer.close();
       await producer.close();
     },
-    destroy: async () => {
+    freeze: () => {
       feed.close();
-      await Promise.all([consumer.destroy(), producer.destroy()]);
+      consumer.destroy().catch(() => undefined);
     },
   };
 }

@@ -1,4 +1,11 @@
-import { type ExecutionTicket, executionTicket, type TaskType, TOPICS, ticketAddress } from '@neural-hive/contracts';
+import {
+  type ExecutionTicket,
+  executionTicket,
+  RANK_HEADER,
+  type TaskType,
+  TOPICS,
+  ticketAddress,
+} from '@neural-hive/contracts';
 import { type Clock, fullJitterMs, type Logger, messageOf, sleep, systemClock } from '@neural-hive/security/common';
 import { type KafkaRecord, type Problem, readKafkaRecord } from '@neural-hive/service-runtime';
 import type { EachBatchPayload } from 'kafkajs';
@@ -51,7 +58,7 @@ export class TicketFeed {
     const feed = this.#feed(topic, partition);
     feed.read(payload);
     let arrivals = 0;
-    for (const { offset, timestamp, key, value } of messages) {
+    for (const { offset, timestamp, key, value, headers } of messages) {
       if (!payload.isRunning() || payload.isStale() || this.#closing.signal.aborted) break;
       if (this.#isFull(type)) {
         feed.pause(payload);
@@ -59,7 +66,7 @@ export class TicketFeed {
         break;
       }
       if (feed.add(BigInt(offset))) {
-        this.#arrive(type, { topic, partition, offset, timestamp, key, value });
+        this.#arrive(type, { topic, partition, offset, timestamp, key, value }, rankOf(headers?.[RANK_HEADER]));
         arrivals += 1;
       }
       payload.resolveOffset(offset);
@@ -87,14 +94,14 @@ export class TicketFeed {
     const paused = [...this.#partitions.values()].filter((feed) => feed.topic === topic && feed.paused);
     if (paused.length === 0 || this.#isFull(type)) return;
     // Only when half of the window is free: a partition that is paused and resumed a ticket at a time reads all again.
-    if (this.window.ready(type, this.#clock.monotonicMs()) > windowTickets / 2) return;
+    if (this.ready(type) > windowTickets / 2) return;
     for (const feed of paused) feed.resume();
     metrics.resumed(type);
   }
 
-  /** Messages that were read and are not settled. */
-  get open(): number {
-    return [...this.#partitions.values()].reduce((sum, { open }) => sum + open, 0);
+  /** Tickets of one type that may be asked for now. */
+  ready(type: TaskType): number {
+    return this.window.ready(type, this.#clock.monotonicMs());
   }
 
   /** Keeps the positions as they are, as far as they can be. */
@@ -120,14 +127,14 @@ export class TicketFeed {
 
   #isFull(type: TaskType): boolean {
     const { windowTickets = 64 } = this.#options;
-    if (this.#bytes >= MOST_BYTES || this.window.ready(type, this.#clock.monotonicMs()) >= windowTickets) return true;
+    if (this.#bytes >= MOST_BYTES || this.ready(type) >= windowTickets) return true;
     const topic = TOPICS.tickets(type);
     let open = 0;
     for (const feed of this.#partitions.values()) if (feed.topic === topic) open += feed.open;
     return open >= MOST_OPEN;
   }
 
-  #arrive(type: TaskType, record: KafkaRecord): void {
+  #arrive(type: TaskType, record: KafkaRecord, rank: { readonly rankMs?: number }): void {
     const bytes = record.value?.length ?? 0;
     this.#bytes += bytes;
     const place: Place = { topic: record.topic, partition: record.partition, offset: BigInt(record.offset) };
@@ -135,7 +142,8 @@ export class TicketFeed {
     const problem = reading.ok ? misplaced(reading.value, type, record.key) : reading;
     if (reading.ok && problem === undefined) {
       const { ticket_id: ticketId, plan_id: planId, retry_count: retryCount } = reading.value;
-      this.window.put({ place, type, bytes, ticketId, planId, retryCount, content: { ticket: reading.value } });
+      const content = { ticket: reading.value };
+      this.window.put({ place, type, bytes, ticketId, planId, retryCount, content, ...rank });
       return;
     }
     const json = reading.ok ? undefined : reading.json;
@@ -187,4 +195,10 @@ function misplaced(ticket: ExecutionTicket, type: TaskType, key: Buffer | null):
   if (ticket.task_type !== type) return wrong(`task_type: is not ${type}, which the topic is for`);
   if (key?.toString('utf8') !== ticket.ticket_id) return wrong('ticket_id: is not the key of the message');
   return undefined;
+}
+
+/** Whoever writes nonsense there has no say. */
+function rankOf(header: unknown): { readonly rankMs?: number } {
+  const text = Buffer.isBuffer(header) ? header.toString('latin1') : '';
+  return /^-?\d{1,15}$/.test(text) ? { rankMs: Number(text) } : {};
 }

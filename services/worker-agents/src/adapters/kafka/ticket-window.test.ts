@@ -26,6 +26,15 @@ test('the most urgent ticket is asked for first: by priority, then by deadline, 
   expect(window.take(['BUILD'], 9, 0)).toEqual([]);
 });
 
+test('among tickets of one priority, the one on the longest path comes first where the publisher says so', () => {
+  const window = new TicketWindow();
+  const sla = (deadline: number) => ({ sla: { deadline, timeout_ms: 1, max_retries: 0 } });
+  window.put({ ...arrived('short', sla(1)), rankMs: 20 });
+  window.put({ ...arrived('long', sla(9)), rankMs: 10 });
+  window.put({ ...arrived('critical', { priority: 'CRITICAL', ...sla(9) }), rankMs: 30 });
+  expect(ids(window.take(['BUILD'], 3, 0))).toEqual(['critical', 'long', 'short']);
+});
+
 test('a message that is no ticket is answered before any ticket', () => {
   const window = new TicketWindow();
   const { content: _, ...place } = arrived('broken');

@@ -19,6 +19,8 @@ export interface ArrivedTicket {
   readonly bytes: number;
   /** A problem: it is addressed, and no ticket. It is claimed to be answered as such. */
   readonly content: { readonly ticket: ExecutionTicket } | { readonly problem: string };
+  /** Among tickets of one priority the lowest comes first. Without it the deadline decides. */
+  readonly rankMs?: number;
 }
 
 interface Waiting {
@@ -59,6 +61,12 @@ export class TicketWindow {
 
 /** What is no ticket is answered at once: it takes no place, and its plan waits for the answer. */
 function byNeed(a: ArrivedTicket, b: ArrivedTicket): number {
-  if ('ticket' in a.content && 'ticket' in b.content) return byUrgency(a.content, b.content);
+  if ('ticket' in a.content && 'ticket' in b.content) {
+    const { rankMs: first } = a;
+    const { rankMs: second } = b;
+    const comparable = a.content.ticket.priority === b.content.ticket.priority;
+    const byRank = comparable && first !== undefined && second !== undefined ? first - second : 0;
+    return byRank || byUrgency(a.content, b.content);
+  }
   return Number('ticket' in a.content) - Number('ticket' in b.content);
 }

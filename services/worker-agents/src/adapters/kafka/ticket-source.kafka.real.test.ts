@@ -1,0 +1,4 @@
+import { KafkaTicketStage } from '../../testing/kafka-ticket-stage.ts';
+import { ticketSourceContract } from '../../testing/ticket-source-contract.ts';
+
+ticketSourceContract('Kafka', () => KafkaTicketStage.open());
