@@ -1,12 +1,19 @@
 import { leaseResults } from './lease/index.ts';
 import { registryResults } from './platform/registry.ts';
+import { ticketResults } from './platform/tickets.ts';
 import { rotationResults } from './rotation/index.ts';
 import { spiffeResults } from './spiffe/index.ts';
 import { vaultResults } from './vault/index.ts';
 
+async function* platformResults(): AsyncGenerator<object> {
+  yield* ticketResults();
+  yield* registryResults();
+}
+
 const SUITES: Readonly<Record<string, () => AsyncGenerator<object>>> = {
   lease: leaseResults,
-  platform: registryResults,
+  platform: platformResults,
+  tickets: ticketResults,
   rotation: rotationResults,
   spiffe: spiffeResults,
   vault: vaultResults,

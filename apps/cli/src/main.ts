@@ -1,8 +1,9 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { RotateKafkaOptions } from './commands/rotate-kafka.ts';
 import type { RotateMongodbOptions } from './commands/rotate-mongodb.ts';
 import { EXIT, Failure } from './failure.ts';
 import { createOutput, type Output } from './output.ts';
+import { PROFILES, type ProfileName } from './platform/profile.ts';
 
 const EXIT_CODES = `
 Exit codes:
@@ -33,6 +34,11 @@ async function run(options: CommonOptions, command: (output: Output) => Promise<
   }
 }
 
+function workerCount(text: string): number {
+  if (/^([1-9]|1[0-6])$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number from 1 to 16.');
+}
+
 function program(): Command {
   const hive = new Command('hive')
     .description('Runs the Neural Hive platform on this machine and talks to it.')
@@ -50,7 +56,13 @@ function program(): Command {
     .description('bring the platform up, run a release through it, rotate every credential, stay up until Ctrl-C')
     .option('--once', 'shut down when the release and the rotations are done, and count what was left behind', false)
     .option('--no-job', 'only bring the platform up')
-    .action((options: CommonOptions & { once: boolean; job: boolean }) =>
+    .option('--workers <number>', 'worker processes, 1 to 16', workerCount, 1)
+    .addOption(
+      new Option('--profile <name>', 'what it stands on: this repository alone, or real servers')
+        .choices(PROFILES)
+        .default('embedded'),
+    )
+    .action((options: CommonOptions & { once: boolean; job: boolean; workers: number; profile: ProfileName }) =>
       run(options, async (output) => (await import('./commands/up.ts')).up(options, output)),
     );
   withCommon(hive.command('down'))

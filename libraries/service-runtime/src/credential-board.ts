@@ -17,7 +17,7 @@ export interface CredentialBoardOptions {
   readonly logger?: Logger;
   /** How many operations must fall into a rotation before it counts as observed. Default 50. */
   readonly minOperations?: number;
-  /** The longest wait for them, after which the rotation is recorded with what there was. Default 5000 ms. */
+  /** The longest wait for them, after which the rotation is recorded with what there was. Default 20 s: a busy machine is slow. */
   readonly settleTimeoutMs?: number;
   /** For entries that do not say. */
   readonly pace?: LoadPace;
@@ -46,7 +46,7 @@ export class CredentialBoard {
   readonly #recording = new Set<Promise<unknown>>();
 
   constructor(options: CredentialBoardOptions = {}) {
-    this.#options = { minOperations: 50, settleTimeoutMs: 5_000, clock: systemClock, ...options };
+    this.#options = { minOperations: 50, settleTimeoutMs: 20_000, clock: systemClock, ...options };
   }
 
   /** Returns the function that takes the credential off the board. */

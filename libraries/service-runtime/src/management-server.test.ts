@@ -121,6 +121,22 @@ test('another workload is refused before it can ask, and the service itself may 
   });
 });
 
+test('item 40: a header that names the caller makes nobody that caller', async () => {
+  const claims = {
+    'x-internal-caller': 'orchestrator-dynamic',
+    'x-forwarded-client-cert': `By=${SPIFFE_IDS.registry};URI=${SPIFFE_IDS.operator}`,
+  };
+  expect((await asking(RotatingIdentity.of(authority, SPIFFE_IDS.operator))('GET', '/v1/credentials')).status).toBe(
+    200,
+  );
+  // The service itself gets in, but only to ping, whatever it says it is.
+  const dispatcher = spiffeAgent({ identity: own, authorize: matchId(SPIFFE_IDS.registry) });
+  closing.push(() => dispatcher.destroy());
+  const origin = `https://127.0.0.1:${server.port}`;
+  const response = await dispatcher.request({ origin, method: 'GET', path: '/v1/credentials', headers: claims });
+  expect([response.statusCode, await response.body.json()]).toMatchObject([403, { error: { code: 'not_allowed' } }]);
+});
+
 test('an SVID that rotates under handshakes disturbs none of them', async () => {
   board.register({ ...x509Entry(own, { operate: () => server.handshake() }) });
   board.startLoad();

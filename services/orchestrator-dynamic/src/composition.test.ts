@@ -71,7 +71,7 @@ async function runPlan(planId: string, length: number): Promise<string> {
 }
 
 describe('the orchestrator on leased credentials', () => {
-  test('runs a plan for the operator while every credential is rotated, and nobody notices', async () => {
+  test('item 32: runs a plan for the operator while every credential is rotated, and nobody notices', async () => {
     const { managementPort } = orchestrator.ready;
     const login = await platform.leaseWorkerLogin();
     const worker = await TestWorker.open(platform.connectionOf(login.value));

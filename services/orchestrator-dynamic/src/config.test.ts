@@ -49,7 +49,7 @@ describe('orchestratorConfig', () => {
     expect(problemsOf({ ...least, API_READERS: 'operator' })).toEqual([expect.stringMatching(/^API_READERS: /)]);
   });
 
-  test('refuses to fail open in production', () => {
+  test('item 33: refuses to fail open in production', () => {
     expect(problemsOf({ ...least, VAULT_FAIL_OPEN: 'true', ENVIRONMENT: 'development' })).toEqual([]);
     expect(problemsOf({ ...least, VAULT_FAIL_OPEN: 'true' })).toHaveLength(1);
   });

@@ -12,6 +12,7 @@ import {
   observabilityServer,
   openIdentity,
   openVault,
+  type ResourceStack,
   SecurityState,
   type ServiceContext,
   vaultTokenEntry,
@@ -20,8 +21,10 @@ import {
 } from '@neural-hive/service-runtime';
 import { ArtifactStore } from './adapters/filesystem/artifact-store.ts';
 import { ReleaseStore } from './adapters/filesystem/release-store.ts';
+import { KubernetesClient } from './adapters/kubernetes/kubernetes-client.ts';
+import { KubernetesDeployments } from './adapters/kubernetes/kubernetes-deployments.ts';
+import { KubernetesJobs } from './adapters/kubernetes/kubernetes-jobs.ts';
 import { PolicyClient } from './adapters/opa/policy-client.ts';
-import { openTicketTransport } from './adapters/postgres/ticket-transport.ts';
 import { Registration } from './adapters/registry/registration.ts';
 import { queryLoginEntry } from './adapters/vault/query-login-entry.ts';
 import { WorkerVaultClient } from './adapters/vault/worker-vault-client.ts';
@@ -40,6 +43,7 @@ import { type QueryOptions, queryExecutor } from './executors/query.ts';
 import { testExecutor } from './executors/test.ts';
 import { transformExecutor } from './executors/transform.ts';
 import { validateExecutor } from './executors/validate.ts';
+import { openTransport } from './transport.ts';
 
 /** A worker that cannot be registered at its start goes on trying, and says at /ready that it is not. */
 const FIRST_REGISTRATION_MS = 10_000;
@@ -76,18 +80,7 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
     const { kv: kvMount, database: databaseMount } = config.security.vault.mounts;
     const secrets = new WorkerVaultClient({ client: vault, kvMount, databaseMount, metrics });
     const { agentId } = config;
-    const transport = await openTicketTransport({
-      vault,
-      kvMount,
-      databaseMount,
-      kvPollMs: config.kvPollMs,
-      database: config.postgres,
-      agentId,
-      logger: log,
-      metrics: context.metrics.credentials,
-      resources,
-      signal,
-    });
+    const transport = await openTransport(config, { vault, identity: x509, tokens, context, resources });
     for (const credential of transport.credentials) {
       secrets.hold(credential);
       security.watch(credential);
@@ -95,6 +88,7 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
 
     const runner = resources.use(await openRunner(config));
     if (!runner.separated) log.warn({}, 'attempts run under the worker’s own uid: uid separation is not enforced');
+    const cluster = config.kubernetes && openCluster(config.kubernetes, resources);
     const queryLogins = queryLoginEntry((options) => secrets.leaseQueryLogin(options));
     const onRevokeFailed = (error: unknown): void => {
       log.warn({ err: error }, 'a login could not be given back: it ends with its lease');
@@ -102,7 +96,7 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
     const worker = new TicketWorker({
       source: transport.source,
       secrets,
-      executors: await executorsOf(config, runner, x509, { lease: queryLogins.lease, onRevokeFailed }),
+      executors: await executorsOf(config, cluster, runner, x509, { lease: queryLogins.lease, onRevokeFailed }),
       capacity: config.capacity,
       publisher: { agentId, spiffeId: x509.getX509Svid().id.toString() },
       metrics,
@@ -176,8 +170,25 @@ async function openRunner(config: WorkerConfig): Promise<AttemptRunner> {
   return DirectRunner.open({ programs, workspaces: config.folders.workspaces });
 }
 
+interface Cluster {
+  readonly deployments: KubernetesDeployments;
+  readonly jobs: KubernetesJobs;
+}
+
+function openCluster(
+  { allowed, ...options }: NonNullable<WorkerConfig['kubernetes']>,
+  resources: ResourceStack,
+): Cluster {
+  const client = resources.use(new KubernetesClient(options));
+  return {
+    deployments: new KubernetesDeployments(client, allowed.deployments),
+    jobs: new KubernetesJobs(client, allowed.jobs),
+  };
+}
+
 async function executorsOf(
-  { programs, projects, folders, postgres: database, types, opa }: WorkerConfig,
+  { programs, projects, folders, postgres: database, queryMongodbUri: mongodbUri, types, opa }: WorkerConfig,
+  cluster: Cluster | undefined,
   runner: AttemptRunner,
   identity: X509Identity,
   query: Pick<QueryOptions, 'lease' | 'onRevokeFailed'>,
@@ -189,20 +200,20 @@ async function executorsOf(
   const all: Record<ExecutableType, Executor> = {
     BUILD: buildExecutor({ runner, programs, projects, artifacts }),
     VALIDATE: validateExecutor({ ...places, policies }),
-    EXECUTE: executeExecutor({ runner, programs, ...places }),
+    EXECUTE: executeExecutor({ runner, programs, ...places, jobs: cluster?.jobs }),
     TRANSFORM: transformExecutor({ runner, programs }),
     TEST: testExecutor({ runner, programs, projects, artifacts, releases }),
-    QUERY: queryExecutor({ ...query, database }),
-    DEPLOY: deployExecutor({ releases }),
-    COMPENSATE: compensateExecutor({ runner, programs, ...places, releases }),
+    QUERY: queryExecutor({ ...query, database, mongodbUri }),
+    DEPLOY: deployExecutor({ releases, deployments: cluster?.deployments }),
+    COMPENSATE: compensateExecutor({ runner, programs, ...places, ...cluster, releases }),
   };
   return types.map((type) => all[type]);
 }
 
 function policyClient(
-  { url, caFile, spiffeId }: NonNullable<WorkerConfig['opa']>,
+  { url, caFile, tokenFile, spiffeId }: NonNullable<WorkerConfig['opa']>,
   identity: X509Identity,
 ): PolicyClient {
-  if (spiffeId === undefined) return new PolicyClient({ url, caFile });
-  return new PolicyClient({ url, agent: spiffeHttpsAgent({ identity, authorize: matchId(spiffeId) }) });
+  if (spiffeId === undefined) return new PolicyClient({ url, caFile, tokenFile });
+  return new PolicyClient({ url, tokenFile, agent: spiffeHttpsAgent({ identity, authorize: matchId(spiffeId) }) });
 }

@@ -3,17 +3,21 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type TaskType, taskType, WORKLOADS } from '@neural-hive/contracts';
+import { KAFKA_GROUPS, type TaskType, taskType, WORKLOADS } from '@neural-hive/contracts';
 import { messageOf } from '@neural-hive/security/common';
 import {
   ConfigError,
   field,
+  type KafkaSettings,
+  kafkaSettings,
   readConfig,
   readParts,
   type SecuritySettings,
   securitySettings,
 } from '@neural-hive/service-runtime';
 import { z } from 'zod';
+import { type KubernetesAllowList, kubernetesAllowList } from './adapters/kubernetes/allow-list.ts';
+import type { KubernetesClientOptions } from './adapters/kubernetes/kubernetes-client.ts';
 import {
   defaultPrograms,
   PROGRAM_TYPES,
@@ -47,6 +51,7 @@ const byType = z
   .transform((text) => list(text).map((item) => item.split('=')))
   .pipe(z.array(z.tuple([taskType, z.string().regex(/^[1-9]\d{0,3}$/, 'must be a number')], 'must be TYPE=number')))
   .transform((entries): Capacity['byType'] => Object.fromEntries(entries.map(([type, most]) => [type, Number(most)])));
+const TICKETS_NEED_URL = 'EXECUTION_TICKET_SERVICE_URL: is required and not set: with Kafka, tickets are claimed there';
 const absoluteFolder = field.text().refine(isAbsolute, 'must be an absolute path');
 
 const environment = z.object({
@@ -80,9 +85,21 @@ const environment = z.object({
   /** Where the privileged launcher of attempts listens. Without it attempts run under the worker's uid. */
   ATTEMPT_LAUNCHER_SOCKET: absoluteFolder.optional(),
 
+  /** A JSON file: which Deployments and Jobs of a cluster tickets may name. Default: none, and no cluster is spoken to. */
+  KUBERNETES_TARGETS_FILE: field.text().optional(),
+  KUBERNETES_API_URL: field
+    .text()
+    .regex(/^https:\/\//, 'must be https')
+    .default('https://kubernetes.default.svc'),
+  /** Both as the kubelet lays them into a pod; read anew for each call. */
+  KUBERNETES_CA_FILE: absoluteFolder.default('/var/run/secrets/kubernetes.io/serviceaccount/ca.crt'),
+  KUBERNETES_TOKEN_FILE: absoluteFolder.default('/var/run/secrets/kubernetes.io/serviceaccount/token'),
+
   /** Of the OPA server that policies are asked of: `https`, or `http` on the loopback interface. */
   OPA_URL: field.text().optional(),
   OPA_CA_BUNDLE: field.text().optional(),
+  /** Holds the bearer token for it. */
+  OPA_TOKEN_FILE: field.text().optional(),
   /** Of a policy server that shows an X509-SVID; the worker shows its own. */
   OPA_SPIFFE_ID: field.text().optional(),
   /** The decisions that tickets may ask for, such as `deploy/allow`, separated by commas. */
@@ -92,9 +109,22 @@ const environment = z.object({
     .transform(list)
     .pipe(z.array(z.string().regex(/^[A-Za-z0-9_]+(\/[A-Za-z0-9_]+)*$/, 'must be paths such as deploy/allow'))),
 
+  /** Where tickets come from: rows of PostgreSQL, or Kafka with its own variables (`kafkaSettings`). */
+  TICKET_TRANSPORT: z.enum(['postgres', 'kafka']).default('postgres'),
+  /** The orchestrator's API, which says whose a ticket is. Needed with Kafka. */
+  EXECUTION_TICKET_SERVICE_URL: z
+    .string()
+    .refine((url) => URL.canParse(url) && new URL(url).protocol === 'https:', 'must be an https address')
+    .optional(),
+
   POSTGRES_HOST: field.text(),
   POSTGRES_PORT: field.port().default(5_432),
   POSTGRES_DATABASE: field.text().default('neural_hive'),
+  /** Of the MongoDB that QUERY tickets may read, its database in it; the login is what Vault holds for QUERY. */
+  QUERY_MONGODB_URI: field
+    .text()
+    .regex(/^mongodb(\+srv)?:\/\/[^@/]+\/[^@/?]+(\?.*)?$/, 'must name a database, and no login')
+    .optional(),
 
   SERVICE_REGISTRY_HOST: field.text().default('127.0.0.1'),
   SERVICE_REGISTRY_PORT: field.port().default(50_051),
@@ -129,11 +159,17 @@ export interface WorkerConfig {
     | {
         readonly url: string;
         readonly caFile: string | undefined;
+        readonly tokenFile: string | undefined;
         readonly spiffeId: string | undefined;
         readonly policies: readonly string[];
       }
     | undefined;
+  readonly kubernetes: (KubernetesClientOptions & { readonly allowed: KubernetesAllowList }) | undefined;
+  readonly queryMongodbUri: string | undefined;
   readonly postgres: { readonly host: string; readonly port: number; readonly database: string };
+  readonly tickets:
+    | { readonly transport: 'postgres' }
+    | { readonly transport: 'kafka'; readonly kafka: KafkaSettings; readonly orchestratorUrl: string };
   readonly registry: {
     readonly address: string;
     readonly host: string;
@@ -152,10 +188,13 @@ export interface WorkerConfig {
  * @throws ConfigError with every problem
  */
 export function workerConfig(env: Readonly<Record<string, string | undefined>> = process.env): WorkerConfig {
-  const { read, security, programs } = readParts({
+  const { read, tickets, security, programs, targets } = readParts({
     read: () => readConfig(environment, env),
+    tickets: () => readTickets(env),
     security: () => securitySettings('worker-agents', env),
     programs: () => readPrograms(env.ALLOWED_PROGRAMS_FILE || undefined),
+    targets: () =>
+      readAllowList('KUBERNETES_TARGETS_FILE', env.KUBERNETES_TARGETS_FILE || undefined, kubernetesAllowList),
   });
   const data = read.WORKER_DATA_FOLDER ?? process.cwd();
   const heartbeat = read.HEARTBEAT_INTERVAL_SECONDS ?? (read.ENVIRONMENT === 'development' ? 5 : 30);
@@ -165,7 +204,7 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
     namespace: read.POD_NAMESPACE,
     cluster: read.CLUSTER,
     version: read.SERVICE_VERSION,
-    types: typesOf(read.SUPPORTED_TASK_TYPES, programs),
+    types: typesOf(read.SUPPORTED_TASK_TYPES, programs, targets),
     capabilities: read.CAPABILITIES,
     capacity: { total: read.MAX_CONCURRENT_TASKS, byType: read.MAX_CONCURRENT_BY_TYPE },
     drainGraceMs: read.DRAIN_GRACE_SECONDS * 1_000,
@@ -183,9 +222,17 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
         : {
             url: read.OPA_URL,
             caFile: read.OPA_CA_BUNDLE,
+            tokenFile: read.OPA_TOKEN_FILE,
             spiffeId: read.OPA_SPIFFE_ID,
             policies: read.OPA_POLICIES,
           },
+    kubernetes: targets && {
+      url: read.KUBERNETES_API_URL,
+      caFile: read.KUBERNETES_CA_FILE,
+      tokenFile: read.KUBERNETES_TOKEN_FILE,
+      allowed: targets,
+    },
+    queryMongodbUri: read.QUERY_MONGODB_URI,
     postgres: { host: read.POSTGRES_HOST, port: read.POSTGRES_PORT, database: read.POSTGRES_DATABASE },
     registry: {
       address: `${read.SERVICE_REGISTRY_HOST}:${read.SERVICE_REGISTRY_PORT}`,
@@ -193,6 +240,7 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
       port: read.SERVICE_REGISTRY_PORT,
       heartbeatMs: heartbeat * 1_000,
     },
+    tickets,
     security,
     kvPollMs: read.VAULT_KV_POLL_SECONDS * 1_000,
     metrics: { host: read.METRICS_HOST, port: read.METRICS_PORT },
@@ -200,9 +248,29 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
   };
 }
 
-/** A type whose work is done by programs needs one. */
-function typesOf(wanted: readonly ExecutableType[] | undefined, programs: ProgramCatalogue): readonly ExecutableType[] {
-  const idle = PROGRAM_TYPES.filter((type) => Object.values(programs).every((one) => !one.task_types.includes(type)));
+function readTickets(env: Readonly<Record<string, string | undefined>>): WorkerConfig['tickets'] {
+  if (env.TICKET_TRANSPORT !== 'kafka') return { transport: 'postgres' };
+  const { kafka, orchestratorUrl } = readParts({
+    kafka: () => kafkaSettings({ groupId: KAFKA_GROUPS.workers }, env),
+    orchestratorUrl: () => {
+      const url = env.EXECUTION_TICKET_SERVICE_URL;
+      if (url === undefined || url === '') throw new ConfigError([TICKETS_NEED_URL]);
+      return url;
+    },
+  });
+  return { transport: 'kafka', kafka, orchestratorUrl };
+}
+
+/** A type whose work is done by programs needs one; a job is one for EXECUTE. */
+function typesOf(
+  wanted: readonly ExecutableType[] | undefined,
+  programs: ProgramCatalogue,
+  targets: KubernetesAllowList | undefined,
+): readonly ExecutableType[] {
+  const jobs = Object.keys(targets?.jobs ?? {}).length > 0;
+  const idle = PROGRAM_TYPES.filter(
+    (type) => Object.values(programs).every((one) => !one.task_types.includes(type)) && !(type === 'EXECUTE' && jobs),
+  );
   const without = (wanted ?? []).filter((type) => idle.some((other) => other === type));
   if (without.length > 0) {
     throw new ConfigError(without.map((type) => `SUPPORTED_TASK_TYPES: no program on the list is for ${type}`));
@@ -217,16 +285,26 @@ export function installedTypescript(): string {
 }
 
 function readPrograms(file: string | undefined): ProgramCatalogue {
-  if (file === undefined) return defaultPrograms({ typescript: installedTypescript() });
+  return (
+    readAllowList('ALLOWED_PROGRAMS_FILE', file, programCatalogue) ??
+    defaultPrograms({ typescript: installedTypescript() })
+  );
+}
+
+/** Undefined when no file is named. */
+function readAllowList<Schema extends z.ZodType>(
+  name: string,
+  file: string | undefined,
+  schema: Schema,
+): z.output<Schema> | undefined {
+  if (file === undefined) return undefined;
   let content: unknown;
   try {
     content = JSON.parse(readFileSync(resolve(file), 'utf8'));
   } catch (error) {
-    throw new ConfigError([`ALLOWED_PROGRAMS_FILE: cannot be read: ${messageOf(error)}`]);
+    throw new ConfigError([`${name}: cannot be read: ${messageOf(error)}`]);
   }
-  const parsed = programCatalogue.safeParse(content);
+  const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
-  throw new ConfigError(
-    parsed.error.issues.map(({ path, message }) => `ALLOWED_PROGRAMS_FILE: ${path.join('.')}: ${message}`),
-  );
+  throw new ConfigError(parsed.error.issues.map(({ path, message }) => `${name}: ${path.join('.')}: ${message}`));
 }

@@ -150,7 +150,7 @@ async function killDuringBuild(ticketId: string, where: Place): Promise<void> {
 }
 
 describe.runIf(process.platform === 'linux')('a worker that is killed during BUILD', () => {
-  test('leaves no descendant after 2 s, and another worker finishes', async () => {
+  test('item 37: leaves no descendant after 2 s, and another worker finishes', async () => {
     await killDuringBuild('killed.direct', place());
   });
 

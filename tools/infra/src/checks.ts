@@ -1,3 +1,4 @@
+import { apiServerCheck } from './api-server/api-server-check.ts';
 import type { Check } from './check.ts';
 import { schemaCheck } from './schemas/schema-check.ts';
 import { agreementCheck } from './services/agreement/agreement-check.ts';
@@ -26,6 +27,7 @@ export const CHECKS: readonly Check[] = [
   serviceChartsCheck,
   serviceNetworkCheck,
   agreementCheck,
+  apiServerCheck,
   terraformCheck,
   iamCheck,
 ];

@@ -1,6 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { RealStackError } from './real-stack-error.ts';
 
 const POLL_MS = 100;
 
@@ -75,12 +77,22 @@ export function takeLock(path: string): (() => void) | undefined {
   return () => rmSync(path, { force: true });
 }
 
-/** Runs one installation at a time, across processes. */
+const lookingOnly = new AsyncLocalStorage<boolean>();
+
+/** Within the work, what is not installed is refused with `not_installed` instead of fetched or built. */
+export function withoutInstalling<T>(work: () => Promise<T>): Promise<T> {
+  return lookingOnly.run(true, work);
+}
+
+/** Runs one installation at a time, across processes. @throws RealStackError `not_installed`, see {@link withoutInstalling} */
 export async function withInstallLock<T>(
   path: string,
   run: () => Promise<T>,
   options: { onWait?: () => void } = {},
 ): Promise<T> {
+  if (lookingOnly.getStore() === true) {
+    throw new RealStackError('not_installed', `${basename(path, '.lock')} is not installed: npm run real -- install`);
+  }
   let free = takeLock(path);
   if (free === undefined) options.onWait?.();
   while (free === undefined) {

@@ -7,6 +7,7 @@ export type RealStackErrorCode =
   | 'maven_missing'
   | 'npm_missing'
   | 'install_failed'
+  | 'not_installed'
   | 'start_failed'
   | 'command_failed'
   | 'unknown_component'

@@ -5,11 +5,15 @@ import { type RunningReport, runReleaseJob } from '../job/release-job.ts';
 import { type JobReport, shortcomings } from '../job/report.ts';
 import type { Output } from '../output.ts';
 import { Platform } from '../platform/platform.ts';
+import type { ProfileName } from '../platform/profile.ts';
 
 export interface UpOptions {
+  readonly profile?: ProfileName;
   readonly home?: string;
   readonly once: boolean;
   readonly job: boolean;
+  /** Worker processes. Default 1. */
+  readonly workers?: number;
 }
 
 /** After Ctrl-C, for the step of the job that runs. */

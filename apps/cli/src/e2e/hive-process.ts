@@ -9,6 +9,7 @@ import { findPlatform, type PlatformState } from '../client/platform-state.ts';
 import { type Home, locateHome, makeFolder } from '../platform/home.ts';
 import { choosePorts, requireFreePorts } from '../platform/ports.ts';
 import { processTree } from '../platform/processes.ts';
+import type { ProfileName } from '../platform/profile.ts';
 
 export const REPOSITORY = fileURLToPath(new URL('../../../..', import.meta.url));
 const HIVE = join(REPOSITORY, 'apps/cli/dist/main.js');
@@ -92,6 +93,8 @@ export async function within(limitMs: number, done: () => boolean | Promise<bool
 
 export interface RunningHiveOptions extends HiveOptions {
   readonly home: string;
+  /** Default `embedded`. */
+  readonly profile?: ProfileName;
   readonly portBase?: number;
 }
 
@@ -112,8 +115,8 @@ export class RunningHive {
   }
 
   static async start(options: RunningHiveOptions): Promise<RunningHive> {
-    const { portBase = await freePortBase(), env, cwd } = options;
-    const child = spawnHive(['up', '--no-job', '--home', options.home], {
+    const { portBase = await freePortBase(), profile = 'embedded', env, cwd } = options;
+    const child = spawnHive(['up', '--no-job', '--profile', profile, '--home', options.home], {
       env: { ...env, HIVE_PORT_BASE: String(portBase) },
       ...(cwd === undefined ? {} : { cwd }),
     });

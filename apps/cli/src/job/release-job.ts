@@ -57,6 +57,7 @@ export async function runReleaseJob({ platform, identity, output, signal }: Rele
     const reports = await Promise.all(services.map((service) => service.report()));
     describeRotations(reports, output);
     const report = {
+      adapters: platform.adapters,
       plan: { id: plan.id, status: plan.status },
       tickets: plan.tickets.map(({ id, type, status, worker, spiffeId, durationMs }) => ({
         ...{ id, type, status, worker, spiffeId, durationMs },

@@ -23,6 +23,16 @@ test('rotations of all services are added up, and the longest stall counts', () 
 
 test('a good run has no shortcoming, and each kind of bad run is named', () => {
   const good: JobReport = {
+    adapters: {
+      secrets: 'dev authority',
+      login: 'JWT-SVID',
+      identity: 'dev authority',
+      workflow: 'reducer over PostgreSQL',
+      tickets: 'rows of PostgreSQL',
+      plans: 'PostgreSQL',
+      registry: 'memory',
+      database: 'PostgreSQL 18',
+    },
     plan: { id: 'p', status: 'COMPLETED' },
     tickets: [],
     credentials: [],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Adapters } from '../platform/profile.ts';
 
 const count = z.int().nonnegative();
 
@@ -35,14 +36,17 @@ export interface Leftovers {
   readonly roles: number;
   /** PostgreSQL sessions of such roles. */
   readonly sessions: number;
-  /** Leases made and not ended, by the audit log. */
+  /** Leases made and not ended, as the secrets server sees it. */
   readonly leases: number;
+  /** Leased logins of the other servers, where the profile has such. */
+  readonly users?: number;
   /** Processes of the platform that outlived it. */
   readonly processes: number;
 }
 
 /** The one JSON object that `npm start -- --once --json` ends with. */
 export interface JobReport {
+  readonly adapters: Adapters;
   readonly plan: { readonly id: string; readonly status: string };
   readonly tickets: readonly TicketLine[];
   readonly credentials: readonly { readonly name: string; readonly generation: number; readonly ttlSeconds: number }[];

@@ -9,6 +9,8 @@ import type { ServiceUsers } from './users.ts';
 export interface Home {
   readonly data: string;
   readonly run: string;
+  /** Holds the folders of the servers and services: `data` itself, or one below it that every start empties. */
+  readonly kept: string;
   readonly lockFile: string;
   /** What other `hive` commands read: addresses of the running platform. No secret. */
   readonly stateFile: string;
@@ -38,23 +40,33 @@ function defaultData(root: boolean): string {
 /** Below it come the run folder's name and, at most, `id/orchestrator-dynamic/agent.sock`: less than 103 bytes in all. */
 const LONGEST_BASE = 50;
 
+interface HomeOptions {
+  readonly root: boolean;
+  /** Default: see `defaultData`. */
+  readonly data?: string;
+  /** Whether what the services keep outlives the platform. Default true. */
+  readonly durable?: boolean;
+}
+
 /** Names the folders without making them. The run folder is short, since socket paths hold 103 bytes. */
-export function locateHome(options: { root: boolean; data?: string }): Home {
+export function locateHome(options: HomeOptions): Home {
   const data = options.data === undefined ? defaultData(options.root) : resolve(options.data);
   const name = `nh-${createHash('sha256').update(data).digest('hex').slice(0, 8)}`;
   const own = process.env.XDG_RUNTIME_DIR ?? tmpdir();
   const base = options.root ? '/run' : Buffer.byteLength(own) <= LONGEST_BASE ? own : '/tmp';
   const run = join(base, name);
+  const kept = options.durable === false ? join(data, 'passing') : data;
   return {
     data,
     run,
+    kept,
     lockFile: join(data, 'supervisor.lock'),
     stateFile: join(run, 'platform.json'),
-    authority: join(data, 'authority'),
-    postgres: join(data, 'postgres'),
-    registry: join(data, 'registry'),
-    orchestrator: join(data, 'orchestrator'),
-    worker: join(data, 'worker'),
+    authority: join(kept, 'authority'),
+    postgres: join(kept, 'postgres'),
+    registry: join(kept, 'registry'),
+    orchestrator: join(kept, 'orchestrator'),
+    worker: join(kept, 'worker'),
     stage: join(data, 'stage'),
     logs: join(data, 'logs'),
     caFile: join(run, 'ca.pem'),
@@ -97,6 +109,7 @@ export function makeFolder(path: string, { mode, uid, gid }: FolderOptions): voi
 export function makeHome(home: Home, users: ServiceUsers): void {
   const crossing = users.separated ? 0o711 : 0o700;
   makeFolder(home.data, { mode: crossing });
+  makeFolder(home.kept, { mode: crossing });
   makeFolder(home.run, { mode: crossing });
   makeFolder(home.logs, { mode: 0o700 });
   makeFolder(home.authority, { mode: 0o700, uid: users.authority });

@@ -7,19 +7,18 @@ import { SPIFFE_IDS } from '@neural-hive/contracts';
 import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
 import { tokenAuth, VaultClient } from '@neural-hive/security/vault';
 import { type AttemptLauncher, guardsIn, startAttemptLauncher } from '@neural-hive/worker-agents';
-import { AuthorityControl } from '../client/authority-control.ts';
 import { type PlatformState, writePlatformState } from '../client/platform-state.ts';
 import type { Leftovers } from '../job/report.ts';
 import type { Output } from '../output.ts';
-import { AnnouncementUsers } from './announcement-users.ts';
-import { type Authority, startAuthority, workloadSocket } from './authority.ts';
+import { AnnouncementUsers, listenerOf } from './announcement-users.ts';
 import { SupervisedProcess } from './child-process.ts';
 import { type JobCredential, migrate, startDatabase } from './database.ts';
 import { type Home, locateHome, makeHome } from './home.ts';
-import { countDatabaseLeftovers, countOpenLeases } from './leftovers.ts';
+import { countDatabaseLeftovers } from './leftovers.ts';
 import { type SupervisorLock, takeLock } from './lock.ts';
 import { choosePorts, type Ports, requireFreePorts } from './ports.ts';
 import { processesWith, processStart, processTree } from './processes.ts';
+import { type Adapters, type ProductionLogins, type ProfileName, profileOf, type Surroundings } from './profile.ts';
 import { applySetup } from './secrets-setup.ts';
 import { launcherSocket, serviceSpecs } from './services.ts';
 import { type Programs, programsInPlace, stagePrograms } from './staging.ts';
@@ -30,18 +29,21 @@ import { attemptPrograms } from './worker-programs.ts';
 const REPOSITORY = fileURLToPath(new URL('../../../..', import.meta.url));
 
 export interface PlatformOptions {
+  /** Default `embedded`. */
+  readonly profile?: ProfileName;
   /** The data folder. Default: `HIVE_HOME`, else the system's place for it. */
   readonly home?: string;
+  /** Worker processes. Default 1. */
+  readonly workers?: number;
   /** Ends the start after the step that runs; what was opened is closed. */
   readonly signal?: AbortSignal;
 }
 
-/** The embedded platform: everything it needs, opened in order and closed in reverse. */
+/** The platform on this machine: everything it needs, opened in order and closed in reverse. */
 export class Platform {
   readonly home: Home;
   readonly state: PlatformState;
-  readonly announcements: AnnouncementUsers;
-  readonly control: AuthorityControl;
+  readonly adapters: Adapters;
   /** Logins that were leased for one job of the start, the migrations, and given back. */
   readonly jobCredentials: readonly JobCredential[];
   /** From the start of the command until every service was ready. In milliseconds. */
@@ -52,8 +54,7 @@ export class Platform {
   private constructor(parts: Parts, output: Output, readyMs: number) {
     this.home = parts.home;
     this.state = parts.state;
-    this.announcements = parts.announcements;
-    this.control = parts.control;
+    this.adapters = { ...parts.surroundings.adapters, database: databaseOf(parts.postgres) };
     this.jobCredentials = parts.jobCredentials;
     this.readyMs = readyMs;
     this.#parts = parts;
@@ -71,6 +72,28 @@ export class Platform {
       await closeParts(opened);
       throw error;
     }
+  }
+
+  /** Gives one workload a new X509-SVID now. */
+  rotateX509(spiffeId: string): Promise<void> {
+    return this.#parts.surroundings.rotateX509(spiffeId);
+  }
+
+  /**
+   * Replaces the login that a KV entry holds. `move` has its reader look at the entry; resolves with whether it moved, when
+   * the old login is gone. Undefined for an entry that is not replaced here.
+   */
+  kvRotation(path: string): ((move: () => Promise<boolean>) => Promise<boolean>) | undefined {
+    const { announcements, surroundings } = this.#parts;
+    const { production } = surroundings;
+    if (production !== undefined) return (move) => production.rotate(path, move);
+    const listener = listenerOf(path);
+    return listener && announcements && ((move) => announcements.rotate(listener, move));
+  }
+
+  /** Credentials that no service reports, and how each is replaced. */
+  get ownRotations(): ProductionLogins['others'] {
+    return this.#parts.surroundings.production?.others ?? [];
   }
 
   /** Pids of the supervisor and of everything it started. */
@@ -108,10 +131,10 @@ interface Parts {
   ports: Ports;
   lock: SupervisorLock;
   postgres: EmbeddedPostgres;
-  authority: Authority;
+  surroundings: Surroundings;
   vault: VaultClient;
-  announcements: AnnouncementUsers;
-  control: AuthorityControl;
+  /** Undefined where tickets travel by other means. */
+  announcements?: AnnouncementUsers;
   jobCredentials: readonly JobCredential[];
   launcher: AttemptLauncher;
   services: SupervisedProcess[];
@@ -126,12 +149,20 @@ const MARKER = 'HIVE_PLATFORM';
 
 async function open(options: PlatformOptions, output: Output, parts: Partial<Parts>): Promise<void> {
   const root = process.getuid?.() === 0;
-  const home = locateHome({ root, ...(options.home === undefined ? {} : { data: options.home }) });
+  const profile = await profileOf(options.profile ?? 'embedded');
+  const { durable } = profile;
+  const home = locateHome({ root, durable, ...(options.home === undefined ? {} : { data: options.home }) });
   const users = chooseUsers({ root, data: home.data });
+  await profile.check({ users });
   const ports = choosePorts(process.env);
   Object.assign(parts, { home, users, ports });
   makeHome(home, users);
   parts.lock = takeLock(home.lockFile);
+  if (!durable) {
+    // Its secrets server knows nothing of what an earlier one had leased.
+    rmSync(home.kept, { recursive: true, force: true });
+    makeHome(home, users);
+  }
   await requireFreePorts(ports);
   if (!users.separated)
     output.line('Not started as root: the processes share one uid and are not separated from each other.');
@@ -144,37 +175,42 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
   );
   parts.programs = programs;
   options.signal?.throwIfAborted();
-  const [postgres, authority] = await output.step('Starting PostgreSQL and the dev authority', () =>
+  const [postgres, surroundings] = await output.step(`Starting PostgreSQL and ${profile.servers}`, () =>
     bothOrNone(
       startDatabase(home, (why) => onRestart('PostgreSQL', why)).then((started) => {
         parts.postgres = started;
         return started;
       }),
-      startAuthority({ home, users, programs, port: ports.vault, marker, onRestart }).then((started) => {
-        parts.authority = started;
+      profile.start({ home, users, programs, ports, marker, onRestart }).then((started) => {
+        parts.surroundings = started;
         return started;
       }),
     ),
   );
   options.signal?.throwIfAborted();
   const vault = await VaultClient.open({
-    address: authority.address,
+    address: surroundings.address,
     ca: { file: home.caFile },
-    auth: tokenAuth({ token: authority.rootToken }),
+    auth: tokenAuth({ token: surroundings.rootToken }),
   });
   parts.vault = vault;
-  const announcements = new AnnouncementUsers({ vault, postgres });
-  parts.announcements = announcements;
+  const { production } = surroundings;
+  if (production === undefined) parts.announcements = new AnnouncementUsers({ vault, postgres });
   await output.step('Applying policies, roles and schemas', async () => {
-    await applySetup({ vault, postgres });
+    const others = { ...surroundings.setup, ...(await production?.prepareDatabase(postgres)) };
+    await applySetup({ vault, postgres, others });
     // What a killed platform left behind: its leases end here, and with them its logins.
-    await revokeAllLeases(vault);
-    await announcements.dropAll();
+    await revokeAllLeases(vault, { force: !durable });
+    await parts.announcements?.dropAll();
     parts.jobCredentials = await migrate(postgres, vault);
-    await announcements.create();
+    await parts.announcements?.create();
   });
+  if (production !== undefined) {
+    await output.step('Making the first logins of Kafka and MongoDB, and starting Temporal', () =>
+      production.complete(vault, postgres),
+    );
+  }
   options.signal?.throwIfAborted();
-  parts.control = new AuthorityControl(authority.controlSocket);
   if (users.separated) {
     parts.launcher = await startAttemptLauncher({
       socketPath: launcherSocket(home),
@@ -189,11 +225,13 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
     });
   }
 
-  const specs = serviceSpecs({ home, users, programs, ports, postgres, vaultAddress: authority.address, marker });
+  const { workers = 1 } = options;
+  const { name } = profile;
+  const specs = serviceSpecs({ home, users, programs, ports, postgres, profile: name, surroundings, marker, workers });
   await output.step('Starting registry, orchestrator and worker', async () => {
     const services: SupervisedProcess[] = [];
     parts.services = services;
-    const started = Object.values(specs).map(async (spec) => {
+    const started = specs.map(async (spec) => {
       services.push(
         await SupervisedProcess.start(spec, (name, why) => {
           parts.abandoned = true;
@@ -206,8 +244,8 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
   parts.state = {
     pid: process.pid,
     startedAtMs: Date.now(),
-    operatorSocket: workloadSocket(home, 'operator'),
-    vaultAddress: authority.address,
+    operatorSocket: surroundings.workloadSocket('operator'),
+    vaultAddress: surroundings.address,
     caFile: home.caFile,
     orchestrator: {
       port: ports.orchestrator,
@@ -228,8 +266,19 @@ async function bothOrNone<T extends readonly unknown[]>(...work: { [K in keyof T
   return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
 }
 
-async function revokeAllLeases(vault: VaultClient): Promise<void> {
-  await vault.request({ method: 'PUT', path: 'sys/leases/revoke-prefix/database/creds' });
+function databaseOf({ majorVersion }: EmbeddedPostgres): string {
+  return `PostgreSQL ${majorVersion}`;
+}
+
+/** `force` forgets those whose login a server cannot end, because it is another server than the one that has it. */
+async function revokeAllLeases(vault: VaultClient, { force = false } = {}): Promise<void> {
+  const revoke = (how: string) => vault.request({ method: 'PUT', path: `sys/leases/${how}/database/creds` });
+  try {
+    await revoke('revoke-prefix');
+  } catch (error) {
+    if (!force) throw error;
+    await revoke('revoke-force');
+  }
 }
 
 /** Closes what was opened, in reverse, and counts what the services and the supervisor left behind. */
@@ -244,14 +293,14 @@ async function closeParts(parts: Partial<Parts>): Promise<Omit<Leftovers, 'proce
   };
   await Promise.all((parts.services ?? []).map((service) => attempt(() => service.stop())));
   await attempt(() => parts.launcher?.close());
-  await attempt(() => parts.control?.close());
   await attempt(() => parts.announcements?.dropAll());
-  const { postgres, authority, vault } = parts;
+  await attempt(() => parts.surroundings?.production?.drop());
+  const { postgres, surroundings, vault } = parts;
   if (parts.abandoned && vault !== undefined) await attempt(() => revokeAllLeases(vault));
   if (postgres !== undefined) await attempt(async () => Object.assign(left, await countDatabaseLeftovers(postgres)));
-  if (authority !== undefined) left.leases = countOpenLeases(authority.auditFile);
+  await attempt(async () => Object.assign(left, await surroundings?.countLeftovers(vault)));
   await attempt(() => parts.vault?.close());
-  await attempt(() => authority?.process.stop());
+  await attempt(() => surroundings?.close());
   await attempt(() => postgres?.stop());
   if (parts.home !== undefined && parts.lock !== undefined) {
     rmSync(parts.home.run, { recursive: true, force: true });

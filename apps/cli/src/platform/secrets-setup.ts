@@ -6,21 +6,27 @@ import {
   EMBEDDED_LIFETIMES,
   POSTGRES_CONNECTION,
   platformSetup,
+  type SetupParameters,
   type SetupReport,
   setupParameters,
 } from '@neural-hive/vault-setup';
 import { withSuperuser } from './database.ts';
 
-/** Brings database and authority to the setup that `infrastructure/vault` describes. A second time it changes nothing. */
-export async function applySetup(options: { vault: VaultClient; postgres: EmbeddedPostgres }): Promise<SetupReport> {
-  const { vault, postgres } = options;
+/** Brings database and secrets server to the setup that `infrastructure/vault` describes. A second time it changes nothing. */
+export async function applySetup(options: {
+  readonly vault: VaultClient;
+  readonly postgres: EmbeddedPostgres;
+  /** What it has to know of the other servers. */
+  readonly others: Omit<SetupParameters, 'lifetimes' | 'postgres'>;
+}): Promise<SetupReport> {
+  const { vault, postgres, others } = options;
   const known = await connectionIsKnown(vault);
   const { vaultAdmin } = await withSuperuser(postgres, (client) =>
     databaseBootstrap(client, { newAdminPassword: !known }),
   );
   const parameters = setupParameters.parse({
     lifetimes: EMBEDDED_LIFETIMES,
-    jwt: { provider: 'spiffe' },
+    ...others,
     postgres: {
       url: connectionUrl(postgres),
       username: vaultAdmin.username,

@@ -162,7 +162,7 @@ function leftInPlace(state: PlanState): string[] {
     .flatMap(({ taskId }) => (kept.has(taskId) ? [] : [taskId]));
 }
 
-test('the same events give the same states again', () => {
+test('item 34: the same events give the same states again', () => {
   fc.assert(
     fc.property(run, (drawn) => {
       const { simulation } = play(drawn);

@@ -182,7 +182,7 @@ describe.each(adapters)('an attempt runner (%s)', (_, open) => {
     await dispose();
   });
 
-  test('a program that is not on the list, or a value that does not fit, is refused', async () => {
+  test('item 42: a program that is not on the list, or a value that does not fit, is refused', async () => {
     const { runner, workspaces } = await opened;
     await expect(runner.run(spec('x.mjs', '', { program: 'bash' }), { signal: never })).rejects.toMatchObject({
       code: 'refused',

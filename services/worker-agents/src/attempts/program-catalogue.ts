@@ -53,15 +53,21 @@ const testReport = z.discriminatedUnion('format', [
 ]);
 export type TestReportPlace = z.output<typeof testReport>;
 
+/** What is run, as far as tickets have a say in it. */
+export const programArguments = {
+  /** `{name}` stands for a value that the executor supplies. A value never becomes more than one argument. */
+  args: z.array(z.string()).default([]),
+  /** Which text each placeholder may stand for: an anchored regular expression. */
+  placeholders: z.record(z.string(), z.string()).default({}),
+  env: z.record(z.string(), z.string()).default({}),
+};
+
 /** One program that tickets may name. They choose it by name; what is run is written here and nowhere else. */
 export const allowedProgram = z.strictObject({
   task_types: z.array(z.enum(PROGRAM_TYPES)).min(1),
   command: absolutePath,
-  /** `{name}` stands for a value that the executor supplies. A value never becomes more than one argument. */
+  ...programArguments,
   args: z.array(z.string()),
-  /** Which text each placeholder may stand for: an anchored regular expression. */
-  placeholders: z.record(z.string(), z.string()).default({}),
-  env: z.record(z.string(), z.string()).default({}),
   /** BUILD: the folder that is the product. TEST: where the product that is tested is laid. */
   product: folderInside.default('dist'),
   /** TEST. */
@@ -152,12 +158,29 @@ export function callOf(
 ): ProgramCall {
   const program = Object.hasOwn(programs, name) ? programs[name] : undefined;
   if (program === undefined) throw new AttemptError('refused', 'The program is not on the allow-list');
+  const args = filledArguments(name, program, values);
+  const known = Object.keys(credentials).every((key) => program.credentials.includes(key));
+  if (!known || Object.keys(credentials).length !== program.credentials.length) {
+    throw new AttemptError(
+      'refused',
+      `The program "${name}" takes the credentials [${program.credentials.join(', ')}]`,
+    );
+  }
+  return { command: program.command, args, env: program.env, limits: program.limits };
+}
+
+/** The arguments with their values in them. Throws an `AttemptError` with the code `refused`. */
+export function filledArguments(
+  name: string,
+  { args: templates, placeholders }: Pick<AllowedProgram, 'args' | 'placeholders'>,
+  values: Readonly<Record<string, string>>,
+): string[] {
   const used = new Set<string>();
-  const args = program.args.map((template) =>
+  const args = templates.map((template) =>
     template.replace(PLACEHOLDER, (_, key: string) => {
       used.add(key);
       const value = Object.hasOwn(values, key) ? values[key] : undefined;
-      const pattern = Object.hasOwn(program.placeholders, key) ? program.placeholders[key] : undefined;
+      const pattern = Object.hasOwn(placeholders, key) ? placeholders[key] : undefined;
       const fits =
         value !== undefined &&
         pattern !== undefined &&
@@ -169,12 +192,5 @@ export function callOf(
   );
   const unused = Object.keys(values).find((key) => !used.has(key));
   if (unused !== undefined) throw new AttemptError('refused', `The program "${name}" takes no value "${unused}"`);
-  const known = Object.keys(credentials).every((key) => program.credentials.includes(key));
-  if (!known || Object.keys(credentials).length !== program.credentials.length) {
-    throw new AttemptError(
-      'refused',
-      `The program "${name}" takes the credentials [${program.credentials.join(', ')}]`,
-    );
-  }
-  return { command: program.command, args, env: program.env, limits: program.limits };
+  return args;
 }

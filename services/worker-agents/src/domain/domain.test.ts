@@ -7,7 +7,7 @@ import { byUrgency } from './claimed-ticket.ts';
 import { buildResult, buildUnreadable } from './execution-result.ts';
 import { failureOf, TicketFailure } from './failure.ts';
 import { advance, type Hold, type HoldEvent } from './hold.ts';
-import { hasSensitiveResult } from './sensitivity.ts';
+import { keptBack } from './sensitivity.ts';
 
 const publisher = {
   agentId: 'agent',
@@ -79,14 +79,22 @@ describe('a held ticket', () => {
 });
 
 test('a task can ask for a sensitive result and never for less than its plan', () => {
-  const sensitive = (fields: object) => hasSensitiveResult(ticketOf({ task_type: 'QUERY', ...fields }));
-  expect(sensitive({})).toBe(false);
-  expect(sensitive({ security_level: 'CONFIDENTIAL' })).toBe(true);
-  expect(sensitive({ parameters: { sensitive: 'true' } })).toBe(true);
-  expect(sensitive({ metadata: { security_level: 'RESTRICTED' } })).toBe(true);
-  expect(sensitive({ metadata: { security_level: 'PUBLIC' } })).toBe(false);
-  expect(sensitive({ metadata: { security_level: 'confidental' } })).toBe(true);
-  expect(sensitive({ security_level: 'RESTRICTED', metadata: { security_level: 'PUBLIC' } })).toBe(true);
+  const kept = (fields: object) => keptBack(ticketOf({ task_type: 'QUERY', ...fields }));
+  expect(kept({})).toBe('nothing');
+  expect(kept({ security_level: 'CONFIDENTIAL' })).toBe('everything');
+  expect(kept({ parameters: { sensitive: 'true' } })).toBe('everything');
+  expect(kept({ metadata: { security_level: 'RESTRICTED' } })).toBe('everything');
+  expect(kept({ metadata: { security_level: 'PUBLIC' } })).toBe('nothing');
+  expect(kept({ metadata: { security_level: 'confidental' } })).toBe('everything');
+  expect(kept({ security_level: 'RESTRICTED', metadata: { security_level: 'PUBLIC' } })).toBe('everything');
+});
+
+test('a task can mark outputs, which does not make less of what its plan keeps back', () => {
+  const kept = (sensitive: string, fields: object = {}) =>
+    keptBack(ticketOf({ task_type: 'QUERY', parameters: { sensitive }, ...fields }));
+  expect(kept('rows, stdout')).toEqual(new Set(['rows', 'stdout']));
+  expect([kept('false'), kept('')]).toEqual(['nothing', 'nothing']);
+  expect(kept('rows', { security_level: 'RESTRICTED' })).toBe('everything');
 });
 
 describe('a result', () => {
@@ -106,6 +114,14 @@ describe('a result', () => {
     const result = buildResult(claimed, publisher, { ...facts, outcome, reference: 'worker/results/x' });
     expect(JSON.stringify(result)).not.toContain('secret');
     expect(result.output_reference).toBe('worker/results/x');
+  });
+
+  test('of which some outputs are marked travels without them and its logs', () => {
+    const outcome = { output: { rows: 'secret', row_count: '1' }, logs: ['secret'] };
+    const kept = new Set(['rows']);
+    const result = buildResult(claimed, publisher, { ...facts, outcome, reference: 'worker/results/x', kept });
+    expect(result.result).toMatchObject({ output: { row_count: '1' }, logs: [] });
+    expect(JSON.stringify(result)).not.toContain('secret');
   });
 
   test('that is sensitive keeps what undoing it needs', () => {

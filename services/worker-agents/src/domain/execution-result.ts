@@ -2,6 +2,7 @@ import { type ExecutionResult, executionResult } from '@neural-hive/contracts';
 import type { ClaimedTicket } from './claimed-ticket.ts';
 import type { TicketFailure } from './failure.ts';
 import type { UnreadableTicket } from './ports.ts';
+import type { KeptBack } from './sensitivity.ts';
 
 /** What an executor that succeeded found out. */
 export interface Executed {
@@ -27,8 +28,10 @@ function cut(text: string, length: number): string {
 
 export interface ResultFacts {
   readonly outcome: Executed | TicketFailure;
-  /** Where the output lies, when it is sensitive: it and the logs do not travel then. */
+  /** Where the output lies, when some of it is sensitive. */
   readonly reference: string | undefined;
+  /** What does not travel then, and neither do the logs. Default: everything. */
+  readonly kept?: KeptBack;
   readonly durationMs: number;
   readonly nowMs: number;
 }
@@ -37,10 +40,10 @@ export interface ResultFacts {
 export function buildResult(
   { ticket, fencing, attempt }: ClaimedTicket,
   { agentId, spiffeId }: Publisher,
-  { outcome, reference, durationMs, nowMs }: ResultFacts,
+  { outcome, reference, kept = 'everything', durationMs, nowMs }: ResultFacts,
 ): ExecutionResult {
   const failure = outcome instanceof Error ? outcome : undefined;
-  const output = reference === undefined ? outcome.output : onlyForUndoing(outcome);
+  const output = reference === undefined ? outcome.output : whatTravels(outcome, kept);
   const logs = reference === undefined ? (outcome.logs ?? []) : [];
   const metadata = outcome instanceof Error ? {} : (outcome.metadata ?? {});
   return executionResult.parse({
@@ -64,9 +67,11 @@ export function buildResult(
   });
 }
 
-function onlyForUndoing(outcome: Executed | TicketFailure): Record<string, string> {
+/** What undoing needs always does. */
+function whatTravels(outcome: Executed | TicketFailure, kept: KeptBack): Record<string, string> {
   const names = outcome instanceof Error ? [] : (outcome.neededToUndo ?? []);
-  return Object.fromEntries(Object.entries(outcome.output).filter(([name]) => names.includes(name)));
+  const travels = (name: string): boolean => names.includes(name) || (typeof kept === 'object' && !kept.has(name));
+  return Object.fromEntries(Object.entries(outcome.output).filter(([name]) => travels(name)));
 }
 
 /** The answer to something that was claimed and is no ticket. */

@@ -1,13 +1,19 @@
 import { type ExecutionTicket, isSensitive, securityLevel } from '@neural-hive/contracts';
 
+/** Which outputs of a ticket go to Vault; of them only a reference travels. */
+export type KeptBack = 'nothing' | 'everything' | ReadonlySet<string>;
+
 /**
- * Whether the ticket's output goes to Vault and only its reference travels. The plan's level counts, and a task may
- * ask for more by `parameters.sensitive` or a higher `metadata.security_level`; it can never ask for less. A level
- * that is none counts as sensitive.
+ * The plan's level counts, and a task may ask for more: by a higher `metadata.security_level`, or by `parameters.sensitive`,
+ * which is `true` or the names of outputs, separated by commas. It can never ask for less. A level that is none counts as
+ * sensitive.
  */
-export function hasSensitiveResult({ security_level, parameters, metadata }: ExecutionTicket): boolean {
-  if (isSensitive(security_level) || parameters.sensitive === 'true') return true;
-  if (metadata.security_level === undefined) return false;
-  const own = securityLevel.safeParse(metadata.security_level);
-  return !own.success || isSensitive(own.data);
+export function keptBack({ security_level, parameters, metadata }: ExecutionTicket): KeptBack {
+  const own = metadata.security_level === undefined ? undefined : securityLevel.safeParse(metadata.security_level);
+  if (isSensitive(security_level) || (own !== undefined && (!own.success || isSensitive(own.data))))
+    return 'everything';
+  const { sensitive = 'false' } = parameters;
+  if (sensitive === 'true') return 'everything';
+  const names = sensitive === 'false' ? [] : sensitive.split(',').map((name) => name.trim());
+  return names.every((name) => name === '') ? 'nothing' : new Set(names);
 }

@@ -6,7 +6,7 @@ import type { Executor } from '../domain/executor.ts';
 import { failureOf, TicketFailure } from '../domain/failure.ts';
 import { advance, type GiveUpReason, type Hold, type HoldEvent } from '../domain/hold.ts';
 import type { ExecutionSecrets, TicketSource } from '../domain/ports.ts';
-import { hasSensitiveResult } from '../domain/sensitivity.ts';
+import { type KeptBack, keptBack } from '../domain/sensitivity.ts';
 import type { WorkerLogger } from './worker-logger.ts';
 
 export interface HeldTicketOptions {
@@ -51,7 +51,9 @@ export class HeldTicket {
   giveUp(why: GiveUpReason): void {
     this.#advance({ type: 'give_up', why });
     if (this.#hold.state !== 'given_up') return;
-    this.#work.abort(new TicketFailure('cancelled', `The ticket was given up: ${why}`));
+    // Whoever takes it next goes on with what the attempt began outside of this machine; a cancelled one nobody takes.
+    const code = why === 'cancelled' ? 'cancelled' : 'fenced';
+    this.#work.abort(new TicketFailure(code, `The ticket was given up: ${why}`));
     this.#publishing.abort();
   }
 
@@ -131,21 +133,22 @@ export class HeldTicket {
   /** The logs and counts of a failure are kept back too: they may say what the output would have said. */
   async #keepSensitive(
     outcome: Executed | TicketFailure,
-  ): Promise<{ outcome: Executed | TicketFailure; reference: string | undefined }> {
+  ): Promise<{ outcome: Executed | TicketFailure; reference: string | undefined; kept: KeptBack }> {
     const { ticket, fencing, attempt } = this.claimed;
-    if (!hasSensitiveResult(ticket)) return { outcome, reference: undefined };
+    const kept = keptBack(ticket);
+    if (kept === 'nothing') return { outcome, reference: undefined, kept };
     const stored = { attempt, fencing, output: outcome.output, logs: outcome.logs ?? [] };
     const { signal } = this.#publishing;
     try {
       const reference = await this.#insist(() =>
         this.#options.secrets.storeResult(ticket.ticket_id, stored, { signal }),
       );
-      return { outcome, reference };
+      return { outcome, reference, kept };
     } catch (error) {
       if (signal.aborted) throw error;
       const why = `The sensitive result could not be stored: ${messageOf(error)}`;
       const failure = error instanceof TicketFailure ? error : new TicketFailure('backend', why, { cause: error });
-      return { outcome: failure, reference: undefined };
+      return { outcome: failure, reference: undefined, kept };
     }
   }
 

@@ -35,6 +35,7 @@ const programs = {
       args: ['-e', 'require("node:fs").cpSync("src", "out/product", { recursive: true })'],
       product: 'out/product',
     },
+    'no-binary': { task_types: ['BUILD'], command: '/nowhere/compiler', args: [] },
     slow: { task_types: ['BUILD'], command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] },
   }),
 };
@@ -152,6 +153,21 @@ describe('what is wrong with the parameters is final', () => {
     const compensates = { ticket_id: 't', task_type: 'TEST' as const, output: {} };
     expect(await failure(run('COMPENSATE', {}, { compensates }))).toMatchObject({ code: 'parameters' });
   });
+});
+
+test('item 35: where what it needs is missing an executor fails, and says so: none pretends', async () => {
+  expect(await failure(run('BUILD', { program: 'not-there', project: 'release-app' }))).toMatchObject({
+    code: 'parameters',
+  });
+  expect(await failure(run('BUILD', { program: 'no-binary', project: 'release-app' }))).toMatchObject({
+    code: 'execution',
+  });
+  expect(await failure(run('TEST', { program: 'silent', project: 'release-app' }))).toMatchObject({
+    code: 'execution',
+  });
+  const nowhere = { target: 'production', artifact: 'f'.repeat(64) };
+  expect(await failure(run('DEPLOY', nowhere))).toMatchObject({ code: 'parameters' });
+  expect(await failure(run('COMPENSATE', {}))).toMatchObject({ code: 'parameters' });
 });
 
 test('a build that does not compile fails with what the compiler said', async () => {

@@ -1,129 +1,36 @@
-import type { Secret } from '@neural-hive/security/common';
-import { assertPostgresSocket, messageOf } from '@neural-hive/security/common';
-import pg from 'pg';
 import { z } from 'zod';
-import type { Execution, Executor } from '../domain/executor.ts';
+import type { Executor } from '../domain/executor.ts';
 import { TicketFailure } from '../domain/failure.ts';
 import { readParameters } from './parameters.ts';
+import { mongodbQuery, mongodbQueryParameters } from './query-mongodb.ts';
+import { type PostgresQueryOptions, postgresQuery } from './query-postgres.ts';
 
-/** A login that exists for one ticket. */
-export interface QueryLogin {
-  readonly value: { readonly username: string; readonly password: Secret<string> };
-  revoke(): Promise<void>;
+export interface QueryOptions extends PostgresQueryOptions {
+  /** Of the MongoDB that tickets may read, its database in it and no login. Default: there is none. */
+  readonly mongodbUri?: string | undefined;
 }
 
-export interface QueryOptions {
-  /** Leases a login. It is given back as soon as the ticket ends, however it ends. */
-  readonly lease: (options: { signal: AbortSignal }) => Promise<QueryLogin>;
-  readonly database: Pick<pg.ClientConfig, 'host' | 'port' | 'database' | 'ssl'>;
-  /** The login could not be given back; it ends with its lease. */
-  readonly onRevokeFailed?: (error: unknown) => void;
-}
-
-const parameters = z.strictObject({ statement: z.string().min(1).max(65_536) });
-const FETCH_ROWS = 100;
-const REVOKE_ATTEMPTS = 3;
+const statementParameters = z.strictObject({ statement: z.string().min(1).max(65_536) });
 
 /**
- * QUERY: one SELECT, VALUES or WITH statement in a read-only transaction, by a login of its own. Output: `rows` (a JSON
- * array of objects), `row_count` and `truncated`, which says whether a limit cut the rows off.
+ * QUERY: a `statement` reads PostgreSQL, a `collection` MongoDB; what may be read is decided by the login's role. Output:
+ * `rows` (a JSON array of objects), `row_count` and `truncated`, which says whether a limit cut the rows off.
  * @throws RangeError for a socket folder whose socket has a path over 103 bytes
  */
-export function queryExecutor({ lease, database, onRevokeFailed = () => {} }: QueryOptions): Executor {
-  assertPostgresSocket(new pg.Client(database));
+export function queryExecutor({ mongodbUri, ...postgres }: QueryOptions): Executor {
+  const askPostgres = postgresQuery(postgres);
+  const askMongodb = mongodbUri === undefined ? undefined : mongodbQuery(mongodbUri);
   return {
     type: 'QUERY',
     async execute(execution) {
-      const { statement } = readParameters(parameters, execution.ticket);
-      const login = await lease({ signal: execution.signal });
-      try {
-        return { output: await read(statement, login, database, execution) };
-      } finally {
-        await revoke(login).catch(onRevokeFailed);
+      const { ticket } = execution;
+      if (ticket.parameters.collection === undefined) {
+        const { statement } = readParameters(statementParameters, ticket);
+        return { output: await askPostgres(statement, execution) };
       }
+      const wanted = readParameters(mongodbQueryParameters, ticket);
+      if (askMongodb === undefined) throw new TicketFailure('parameters', 'This worker reads no MongoDB');
+      return { output: await askMongodb(wanted, execution) };
     },
   };
-}
-
-async function revoke(login: QueryLogin): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await login.revoke();
-      return;
-    } catch (error) {
-      if (attempt === REVOKE_ATTEMPTS) throw error;
-    }
-  }
-}
-
-async function read(
-  statement: string,
-  { value: { username, password } }: QueryLogin,
-  database: QueryOptions['database'],
-  { signal, timeoutMs, settings }: Execution,
-): Promise<Record<string, string>> {
-  const client = new pg.Client({
-    ...database,
-    user: username,
-    password: password.reveal(),
-    application_name: 'worker-query',
-    connectionTimeoutMillis: 10_000,
-    statement_timeout: timeoutMs,
-    idle_in_transaction_session_timeout: timeoutMs,
-  });
-  client.on('error', () => undefined);
-  // Cuts the connection, so that the server ends what it is doing.
-  const abort = (): void => void client.connection.stream.destroy();
-  signal.throwIfAborted();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await client.connect();
-    await client.query('BEGIN READ ONLY');
-    // The extended protocol takes one statement only, and a cursor can be declared for nothing but a query.
-    const text = `DECLARE result NO SCROLL CURSOR FOR ${statement}`;
-    await client.query({ text, queryMode: 'extended' } as pg.QueryConfig);
-    const output = await fetchRows(client, settings);
-    await client.query('ROLLBACK');
-    return output;
-  } catch (error) {
-    signal.throwIfAborted();
-    throw failureOfQuery(error);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    await client.end().catch(() => undefined);
-  }
-}
-
-async function fetchRows(
-  client: pg.Client,
-  { max_rows: maxRows, max_result_bytes: maxBytes }: Execution['settings'],
-): Promise<Record<string, string>> {
-  const rows: string[] = [];
-  let bytes = 2;
-  let truncated = false;
-  for (let done = false; !done && !truncated; ) {
-    const { rows: fetched } = await client.query(`FETCH FORWARD ${FETCH_ROWS} FROM result`);
-    done = fetched.length < FETCH_ROWS;
-    for (const row of fetched) {
-      const text = JSON.stringify(row);
-      bytes += Buffer.byteLength(text) + 1;
-      truncated = rows.length >= maxRows || bytes > maxBytes;
-      if (truncated) break;
-      rows.push(text);
-    }
-  }
-  return { rows: `[${rows.join(',')}]`, row_count: String(rows.length), truncated: String(truncated) };
-}
-
-/** Classes of SQLSTATE that a repetition with the same statement cannot change. */
-const FINAL = /^(22|25|26|34|42|0A)/;
-
-function failureOfQuery(error: unknown): TicketFailure {
-  const code = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
-  if (code === '57014') return new TicketFailure('timeout', 'The statement took too long', { cause: error });
-  if (FINAL.test(code)) {
-    return new TicketFailure('parameters', `The database refused the statement (${code})`, { cause: error });
-  }
-  const what = code === '' ? messageOf(error) : code;
-  return new TicketFailure('backend', `The database could not answer (${what})`, { cause: error });
 }

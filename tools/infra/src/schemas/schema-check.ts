@@ -9,7 +9,7 @@ import { KUBERNETES_VERSIONS } from './kubernetes-schemas.ts';
 const MUTATED_KINDS = ['StatefulSet', 'DaemonSet', 'Deployment', 'NetworkPolicy', 'ServiceMonitor', 'Certificate'];
 
 /** A field that no type has, in the first object of each of the kinds. */
-function misspelt(manifests: Manifests): { readonly kinds: readonly string[]; readonly mutation: Mutation } {
+export function misspelt(manifests: Manifests): { readonly kinds: readonly string[]; readonly mutation: Mutation } {
   const found = MUTATED_KINDS.flatMap((kind) => manifests.of(kind).slice(0, 1));
   const mutations = found.map(({ kind, metadata }) => changed(kind, metadata.name, 'spec.podManagmentPolicy', 'x'));
   return { kinds: found.map(({ kind }) => kind), mutation: together('misspelt fields', ...mutations) };

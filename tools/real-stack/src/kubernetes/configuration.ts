@@ -123,6 +123,8 @@ export function controllerManagerArguments(
     `--service-account-private-key-file=${settings.serviceAccountKeyFile}`,
     `--root-ca-file=${settings.caFile}`,
     '--use-service-account-credentials',
+    // kwok’s nodes come late with their heartbeats on a busy machine, and pods of a node once lost are not ready again.
+    '--node-monitor-grace-period=24h',
   ];
 }
 

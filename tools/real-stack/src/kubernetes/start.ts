@@ -24,8 +24,15 @@ import { installKubernetes } from './install.ts';
 import { KWOK_CONFIGURATION } from './stages.ts';
 
 export interface StartKubernetesOptions {
-  /** Nodes to have, `node-1` on, each in a zone of its own: `zone-1` on. Default 3. */
+  /**
+   * `api-server` starts etcd and the API server alone: objects, RBAC and tokens are real, and nothing is made of an object.
+   * Default `all`, with controllers, scheduler and nodes.
+   */
+  readonly parts?: 'all' | 'api-server';
+  /** Nodes to have, `node-1` on. Default 3. */
   readonly nodes?: number;
+  /** Zones that the nodes are in by turns, `zone-1` on. Default: each node has one of its own. */
+  readonly zones?: number;
   /** The folder with `kubernetes` and `kubectl`. Default: KUBERNETES_BINARIES, else the built ones. */
   readonly binaries?: string;
   /** Default: KWOK_BINARY, else the built one. */
@@ -78,9 +85,9 @@ export class KubernetesCluster implements AsyncDisposable {
 
   /** Resolves when the nodes are ready and pods could be made. @throws RealStackError `start_failed` */
   static async start(options: StartKubernetesOptions = {}): Promise<KubernetesCluster> {
-    const { nodes = 3, log = () => {} } = options;
+    const { nodes = 3, zones = nodes, parts = 'all', log = () => {} } = options;
     const binaries = options.binaries ?? process.env.KUBERNETES_BINARIES ?? (await installKubernetes());
-    const kwok = options.kwok ?? (await installTool('kwok'));
+    const kwok = parts === 'all' ? (options.kwok ?? (await installTool('kwok'))) : '';
     const folder = mkdtempSync(join(tmpdir(), 'kube-'));
     const tls = writeLoopbackCertificate(folder, { name: 'kubernetes.test', dnsNames: SERVICE_NAMES });
     const tokens = makeTokens();
@@ -110,6 +117,8 @@ export class KubernetesCluster implements AsyncDisposable {
       const apiServer = { folder, port, etcd, tokensFile, serviceAccountKeyFile, certificateFile, keyFile };
       const server = run('kube-apiserver', program, apiServerArguments(apiServer));
       await server.ready(() => cluster.api.isReady(), { limitMs: READY_LIMIT_MS });
+      await cluster.#readVersion();
+      if (parts === 'api-server') return cluster;
 
       const client = async (user: ClusterUser) => ({
         port: await freePort(),
@@ -135,11 +144,8 @@ export class KubernetesCluster implements AsyncDisposable {
       const kwokProcess = run('kwok', kwok, kwokArguments);
       await managerProcess.ready(() => healthy(manager.port), { limitMs: READY_LIMIT_MS });
       await schedulerProcess.ready(() => healthy(scheduler.port), { limitMs: READY_LIMIT_MS });
-      for (let index = 1; index <= nodes; index++) await cluster.#createNode(index);
+      for (let index = 1; index <= nodes; index++) await cluster.#createNode(index, ((index - 1) % zones) + 1);
       await kwokProcess.ready(() => cluster.#canRunPods(nodes), { limitMs: READY_LIMIT_MS });
-      const { gitVersion = '' } = ((await cluster.api.call('/version')).json ?? {}) as { gitVersion?: string };
-      cluster.#version = gitVersion.replace(/^v/, '');
-      noteUse('kubernetes', cluster.#version);
       return cluster;
     } catch (error) {
       await cluster.stop();
@@ -186,14 +192,20 @@ export class KubernetesCluster implements AsyncDisposable {
     return started;
   }
 
-  async #createNode(index: number): Promise<void> {
+  async #readVersion(): Promise<void> {
+    const { gitVersion = '' } = ((await this.api.call('/version')).json ?? {}) as { gitVersion?: string };
+    this.#version = gitVersion.replace(/^v/, '');
+    noteUse('kubernetes', this.#version);
+  }
+
+  async #createNode(index: number, zone: number): Promise<void> {
     const name = `node-${index}`;
     const labels = {
       'kubernetes.io/hostname': name,
       'kubernetes.io/os': 'linux',
       'kubernetes.io/arch': 'amd64',
       'topology.kubernetes.io/region': 'region-1',
-      'topology.kubernetes.io/zone': `zone-${index}`,
+      'topology.kubernetes.io/zone': `zone-${zone}`,
     };
     await this.api.create('/api/v1/nodes', { metadata: { name, labels } });
   }

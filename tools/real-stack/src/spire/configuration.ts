@@ -20,12 +20,11 @@ export interface SpireSettings {
 
 export type SpireKeyType = 'rsa-2048' | 'rsa-4096' | 'ec-p256' | 'ec-p384';
 
-/** Files and sockets below one short private folder. */
-export function spirePaths(folder: string) {
+/** Files and sockets below one short private folder. The agent gives the one of its socket a mode of its own. */
+export function spirePaths(folder: string, agentSocket = join(folder, 'agent', 'api.sock')) {
   return {
     serverSocket: join(folder, 'server.sock'),
-    // The agent gives this folder a mode of its own.
-    agentSocket: join(folder, 'agent', 'api.sock'),
+    agentSocket,
     serverConfiguration: join(folder, 'server.json'),
     agentConfiguration: join(folder, 'agent.json'),
     oidcConfiguration: join(folder, 'oidc.json'),

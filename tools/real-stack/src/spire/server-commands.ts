@@ -19,6 +19,19 @@ export interface SpireEntry {
   readonly hint?: string;
 }
 
+function entryArguments(entry: SpireEntry, parentId: string): string[] {
+  const { x509TtlSeconds, jwtTtlSeconds, hint } = entry;
+  return [
+    ...['-parentID', parentId, '-spiffeID', entry.id],
+    ...entry.selectors.flatMap((selector) => ['-selector', selector]),
+    ...(entry.federatesWith ?? []).flatMap((name) => ['-federatesWith', `spiffe://${name}`]),
+    ...(entry.dnsNames ?? []).flatMap((name) => ['-dns', name]),
+    ...(x509TtlSeconds === undefined ? [] : ['-x509SVIDTTL', String(x509TtlSeconds)]),
+    ...(jwtTtlSeconds === undefined ? [] : ['-jwtSVIDTTL', String(jwtTtlSeconds)]),
+    ...(hint === undefined ? [] : ['-hint', hint]),
+  ];
+}
+
 /** Runs a program to its end. @throws RealStackError `command_failed` with the last line it wrote */
 export function runProgram(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -58,20 +71,16 @@ export class SpireServerCommands {
 
   /** Resolves with the id of the entry, which the agent learns within a second. */
   async createEntry(entry: SpireEntry, parentId: string): Promise<string> {
-    const { x509TtlSeconds, jwtTtlSeconds, hint } = entry;
-    const output = await this.run([
-      ...['entry', 'create', '-output', 'json', '-parentID', parentId, '-spiffeID', entry.id],
-      ...entry.selectors.flatMap((selector) => ['-selector', selector]),
-      ...(entry.federatesWith ?? []).flatMap((name) => ['-federatesWith', `spiffe://${name}`]),
-      ...(entry.dnsNames ?? []).flatMap((name) => ['-dns', name]),
-      ...(x509TtlSeconds === undefined ? [] : ['-x509SVIDTTL', String(x509TtlSeconds)]),
-      ...(jwtTtlSeconds === undefined ? [] : ['-jwtSVIDTTL', String(jwtTtlSeconds)]),
-      ...(hint === undefined ? [] : ['-hint', hint]),
-    ]);
+    const output = await this.run(['entry', 'create', '-output', 'json', ...entryArguments(entry, parentId)]);
     const { results } = JSON.parse(output) as { results: readonly { entry: { id: string } }[] };
     const [result] = results;
     if (result === undefined) throw new RealStackError('command_failed', 'entry create failed: no result');
     return result.entry.id;
+  }
+
+  /** Replaces what the entry says. Also with the same content it counts as a newer one. */
+  async updateEntry(entryId: string, entry: SpireEntry, parentId: string): Promise<void> {
+    await this.run(['entry', 'update', '-entryID', entryId, ...entryArguments(entry, parentId)]);
   }
 
   async deleteEntry(entryId: string): Promise<void> {

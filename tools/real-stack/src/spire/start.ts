@@ -23,6 +23,11 @@ export interface StartSpireOptions extends Partial<SpireSettings> {
   readonly oidc?: boolean;
   /** Also serve the bundle, profile `https_spiffe`. */
   readonly bundleEndpoint?: boolean;
+  /**
+   * Where the agent serves the Workload API, for workloads of other users too: its folder must be one that they can cross.
+   * Default: in the private folder of the rest.
+   */
+  readonly agentSocket?: string;
   /** The folder with the programs. Default: SPIRE_BINARIES, else the installed ones. */
   readonly binaries?: string;
   /** What the programs write to standard error; their logs go to files. */
@@ -71,7 +76,7 @@ export class SpireStack implements AsyncDisposable {
   static async start(options: StartSpireOptions = {}): Promise<SpireStack> {
     const binaries = options.binaries ?? process.env.SPIRE_BINARIES ?? (await installSpire());
     const folder = mkdtempSync(join(tmpdir(), 'spire-'));
-    const paths = spirePaths(folder);
+    const paths = spirePaths(folder, options.agentSocket);
     assertSocketPath(paths.agentSocket);
     const processes: GuardedProcess[] = [];
     try {
@@ -90,6 +95,11 @@ export class SpireStack implements AsyncDisposable {
   /** Resolves with the id of the entry. The agent hands out the identity within about a second. */
   createEntry(entry: SpireEntry): Promise<string> {
     return this.server.createEntry(entry, this.agentId);
+  }
+
+  /** Writes the entry anew, upon which the agent fetches a new X509-SVID for its workloads within about a second. */
+  updateEntry(entryId: string, entry: SpireEntry): Promise<void> {
+    return this.server.updateEntry(entryId, entry, this.agentId);
   }
 
   deleteEntry(entryId: string): Promise<void> {

@@ -20,6 +20,8 @@ export interface TemporalPorts {
 
 export interface TemporalSettings {
   readonly folder: string;
+  /** Authorities, besides the run's own, whose certificates clients may show. PEM. */
+  readonly clientAuthorities: readonly string[];
   readonly ports: TemporalPorts;
   readonly store: TemporalStore;
   /** Whether calls need a token besides the certificate. */
@@ -38,6 +40,7 @@ export const temporalPaths = (folder: string) => ({
   configuration: join(folder, 'temporal.json'),
   dynamic: join(folder, 'dynamic.json'),
   ca: join(folder, 'ca.pem'),
+  clientAuthorities: join(folder, 'client-authorities.pem'),
   certificate: join(folder, 'tls.pem'),
   key: join(folder, 'tls-key.pem'),
   tokenKeys: join(folder, 'jwks.json'),
@@ -70,7 +73,7 @@ export function temporalConfiguration(settings: TemporalSettings): string {
           server: {
             certFile: paths.certificate,
             keyFile: paths.key,
-            clientCaFiles: [paths.ca],
+            clientCaFiles: [paths.ca, ...(settings.clientAuthorities.length > 0 ? [paths.clientAuthorities] : [])],
             requireClientAuth: true,
           },
           client: { serverName: 'localhost', rootCaFiles: [paths.ca] },

@@ -27,6 +27,8 @@ export interface StartTemporalOptions {
   readonly store?: TemporalStore;
   /** Besides what it needs itself: what the password command reads. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Authorities whose certificates clients may show, besides those of `authority`: those of a SPIFFE bundle, say. PEM. */
+  readonly clientAuthorities?: readonly string[];
   /** Whether calls need a token besides the certificate. Default false. */
   readonly authorization?: boolean;
   /** Settings by name, for instance `frontend.keepAliveMaxConnectionAge`. */
@@ -35,7 +37,7 @@ export interface StartTemporalOptions {
 }
 
 export interface TemporalServer extends AsyncDisposable {
-  /** `127.0.0.1:<port>`, gRPC. Every client must show a certificate of `authority`. */
+  /** `127.0.0.1:<port>`, gRPC. Every client must show a certificate of `authority` or of `clientAuthorities`. */
   readonly address: string;
   /** Issues the certificates of clients, and has issued the server's. */
   readonly authority: CertificateAuthority;
@@ -73,7 +75,8 @@ export async function startTemporal(options: StartTemporalOptions = {}): Promise
     const store = options.store ?? (await ownStore(postgres as EmbeddedPostgres, binaries, folder));
     const [clients = 0, http = 0, ...roles] = await lowPorts(PORTS);
     const ports = { clients, http, roles };
-    const settings: TemporalSettings = { folder, ports, store, authorization, dynamic };
+    const { clientAuthorities = [] } = options;
+    const settings: TemporalSettings = { folder, ports, store, authorization, dynamic, clientAuthorities };
     const authority = CertificateAuthority.create('temporal.test');
     const tokens = new TokenIssuer();
     const admin = writeFiles(settings, authority, tokens);
@@ -134,6 +137,7 @@ function writeFiles(settings: TemporalSettings, authority: CertificateAuthority,
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const ca = authority.certificatePem;
   writeFileSync(paths.ca, ca);
+  writeFileSync(paths.clientAuthorities, settings.clientAuthorities.join(''));
   writeFileSync(paths.certificate, cert);
   writeFileSync(paths.key, key, SECRET);
   writeFileSync(paths.tokenKeys, tokens.keys);

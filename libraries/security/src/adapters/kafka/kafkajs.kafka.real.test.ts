@@ -7,7 +7,8 @@ import { type KafkaLogin, rotatingAdmin, rotatingConsumer, rotatingProducer } fr
 import { GROUP_PREFIX, KafkaStage } from './testing/kafka-stage.ts';
 
 const PRODUCERS = 20;
-const ROTATIONS = 20;
+/** More than the tests' 20 for a long run: `ROTATIONS=100 npm run test:real -- kafka`. */
+const ROTATIONS = Number(process.env.ROTATIONS ?? 20);
 /** Shorter than the tests, so that every connection that lives on has authenticated again. */
 const MAX_REAUTH_MS = 8_000;
 const NO_RETRY = { retry: { retries: 0 } };
@@ -35,7 +36,9 @@ class Progress extends EventTarget {
   }
 }
 
-test('20 rotations under load: no failed send, no lost message, no login left', { timeout: LIMIT }, async () => {
+test(`${ROTATIONS} rotations under load: no failed send, no lost message, no login left`, {
+  timeout: LIMIT,
+}, async () => {
   const topic = await stage.topic(6);
   const credential = await stage.credential();
   const received = new Map<string, number>();
@@ -187,7 +190,7 @@ test('a login that the broker refuses leaves the old one in use', { timeout: LIM
   expect(await stage.userNames()).toEqual([credential.current().value.username]);
 });
 
-test('what would send a password in the clear or share a transaction is refused', async () => {
+test('item 30: what would send a password in the clear or share a transaction is refused', async () => {
   await using credential = await stage.credential();
   const config = { ...stage.config(), ssl: false } as unknown as Parameters<typeof rotatingProducer>[1];
   await expect(rotatingProducer(credential, config)).rejects.toThrow('ssl: must be given');

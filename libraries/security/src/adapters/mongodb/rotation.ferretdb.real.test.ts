@@ -3,8 +3,11 @@ import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import { describeMongoRotation } from '../../testing/mongo-rotation-contract.ts';
 import { commandTarget } from '../../testing/mongo-target.ts';
 
-// Four hundred rounds of load, on whatever machine this is.
-vi.setConfig({ testTimeout: 180_000 });
+/** More than the tests' 20 for a long run: `ROTATIONS=100 npm run test:real -- ferretdb`. */
+const ROTATIONS = Number(process.env.ROTATIONS ?? 20);
+
+// Twenty rounds of load a rotation, on whatever machine this is.
+vi.setConfig({ testTimeout: ROTATIONS * 9_000 });
 
 let ferretDb: FerretDbServer;
 beforeAll(async () => {
@@ -12,4 +15,4 @@ beforeAll(async () => {
 });
 afterAll(() => ferretDb?.stop());
 
-describeMongoRotation(() => commandTarget(ferretDb.uri, ferretDb), { describe, test, beforeAll, afterAll });
+describeMongoRotation(() => commandTarget(ferretDb.uri, ferretDb), { describe, test, beforeAll, afterAll }, ROTATIONS);

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { ioredisDriver, nodeRedisDriver, nodeRedisPoolDriver, type RedisTarget } from '../../testing/redis-drivers.ts';
 import { describeRedisRotation } from '../../testing/redis-rotation-contract.ts';
 
-/** More than the tests' 20 for a long run: `REDIS_ROTATIONS=100 npm run test:real -- redis`. */
-const ROTATIONS = Number(process.env.REDIS_ROTATIONS ?? 20);
+/** More than the tests' 20 for a long run: `ROTATIONS=100 npm run test:real -- redis`. */
+const ROTATIONS = Number(process.env.ROTATIONS ?? 20);
 
 let server: RedisServer;
 

@@ -12,6 +12,8 @@ export interface PolicyClientOptions {
   readonly caFile?: string | undefined;
   /** For a server that shows an X509-SVID: `spiffeHttpsAgent`. In place of `caFile`. */
   readonly agent?: Agent;
+  /** Holds the bearer token that the server asks for; read anew for each question, since it is replaced. Default: none. */
+  readonly tokenFile?: string | undefined;
 }
 
 /** What a policy said. */
@@ -66,12 +68,16 @@ export class PolicyClient {
     return verdictOf(result);
   }
 
-  #post(path: string, body: string, signal: AbortSignal): Promise<{ status: number; text: string }> {
-    const { agent, caFile } = this.#options;
+  async #post(path: string, body: string, signal: AbortSignal): Promise<{ status: number; text: string }> {
+    const { agent, caFile, tokenFile } = this.#options;
     const secure = this.#url.protocol === 'https:';
     const options = {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      headers: {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        ...(tokenFile !== undefined && { authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` }),
+      },
       signal: AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]),
       ...(agent !== undefined && { agent }),
       ...(secure && caFile !== undefined && { ca: readFileSync(caFile) }),

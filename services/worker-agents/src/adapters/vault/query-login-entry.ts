@@ -1,5 +1,5 @@
 import type { BoardEntry } from '@neural-hive/service-runtime';
-import type { QueryLogin } from '../../executors/query.ts';
+import type { QueryLogin } from '../../executors/query-postgres.ts';
 
 type LeaseQueryLogin = (options: { signal: AbortSignal }) => Promise<QueryLogin & { readonly expiresAtMs: number }>;
 

@@ -6,7 +6,7 @@ import { type ExecutionSettings, executionSettings } from '../../domain/executio
 import { TicketFailure } from '../../domain/failure.ts';
 import type { ExecutionSecrets, SensitiveResult } from '../../domain/ports.ts';
 import type { WorkerMetrics } from '../../engine/worker-metrics.ts';
-import type { QueryLogin } from '../../executors/query.ts';
+import type { QueryLogin } from '../../executors/query-postgres.ts';
 
 export interface WorkerVaultClientOptions {
   readonly client: VaultClient;

@@ -5,8 +5,11 @@ import { AUDIENCES, SPIFFE_ISSUER } from '@neural-hive/contracts';
 import { freePort, installSpire, startKubernetes, startTlsPostgres } from '@neural-hive/real-stack';
 import { messageOf } from '@neural-hive/security/common';
 import type { Check } from '../../check.ts';
+import { eventually } from '../../eventually.ts';
 import { Helm } from '../../helm.ts';
 import { at, listAt } from '../../manifests.ts';
+import { point } from '../../point.ts';
+import { Release } from '../../release.ts';
 import { configurationText } from '../configuration.ts';
 import { entryCommands } from '../entry-job.ts';
 import { shownEntries, wantedEntries } from '../entry-list.ts';
@@ -15,10 +18,8 @@ import { AGENT_NAMESPACE, NAMESPACE, rendering } from '../renderings.ts';
 import { RealAgent } from './agent.ts';
 import { judgeInstallation, judgeUpgrade } from './installation.ts';
 import { claimsIfSigned, RealOidcProvider } from './oidc-provider.ts';
-import { point } from './point.ts';
-import { Release } from './release.ts';
 import { mayIt, type Right } from './rights.ts';
-import { eventually, type RealServer } from './server.ts';
+import type { RealServer } from './server.ts';
 import { API_AUDIENCE, agentPod, bundleOf, makeServer, nameOf, type Stage } from './stage.ts';
 import { judgeUpstream } from './upstream.ts';
 
@@ -145,7 +146,8 @@ async function judgeProvider({ manifests, binaries, folder }: Stage, agent: Real
     ok(body.includes(`"issuer": "${SPIFFE_ISSUER}"`), body);
     for (const name of ['spire-oidc', `spire-oidc.${NAMESPACE}.svc.cluster.local`])
       equal((await provider.get('/keys', name)).status, 200, name);
-    ok((await provider.get('/keys', 'elsewhere.test', host)).status >= 400, 'it answers under any name');
+    const elsewhere = await provider.get('/.well-known/openid-configuration', 'elsewhere.test', host);
+    ok(elsewhere.status >= 400, 'it answers under any name');
     const token = await agent.token(TRIED, AUDIENCES.vault);
     const claims = claimsIfSigned(token, (await provider.get('/keys', host)).body);
     equal(claims?.iss, SPIFFE_ISSUER);
@@ -172,7 +174,7 @@ async function judgeRefusals(stage: Stage, options: AgentOptions): Promise<void>
     equal(code, 0, output);
     match(
       await attempt({ serviceAccount: 'default', pod: 'stranger' }),
-      /"spire-system:default" is not an allowed service account/,
+      /spire-system:default\\*" is not an allowed service account/,
     );
   });
   await point(report, 'a token for another audience is refused', async () => {

@@ -1,9 +1,9 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { eventually } from '../../eventually.ts';
 import { at } from '../../manifests.ts';
+import { point } from '../../point.ts';
 import { AGENT_NAMESPACE, NAMESPACE } from '../renderings.ts';
-import { point } from './point.ts';
 import { described, mayIt, RIGHTS } from './rights.ts';
-import { eventually } from './server.ts';
 import { agentPod, bundleOf, listOf, nameOf, type Stage } from './stage.ts';
 
 /** What the API server makes of the chart. */
@@ -35,7 +35,7 @@ export async function judgeInstallation(stage: Stage): Promise<void> {
     };
     const { code, output } = release.kubectl(['create', '--dry-run=server', '-f', '-'], { input: JSON.stringify(pod) });
     ok(code !== 0, output);
-    match(output, /violates PodSecurity "restricted:latest".*hostPath volumes/s);
+    match(output, /violates PodSecurity "restricted:latest".*volume type "hostPath"/s);
   });
   for (const right of RIGHTS) {
     await point(report, described(right), async () => equal(await mayIt(cluster.api, right), right.allowed));

@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { GuardedProcess, SpireServerCommands } from '@neural-hive/real-stack';
 import type { Configuration } from '../configuration.ts';
 import { type ServerPlace, type Start, serverLog, serverSocket } from './relocation.ts';
@@ -98,13 +97,4 @@ function ask(port: number, path: string): Promise<{ status: number; body: string
     outgoing.on('error', () => resolve(undefined));
     outgoing.end();
   });
-}
-
-/** Asks until it is so. @throws RangeError when it is not within the limit */
-export async function eventually(what: string, isSo: () => Promise<boolean>, limitMs = 60_000): Promise<void> {
-  const startMs = performance.now();
-  while (!(await isSo())) {
-    if (performance.now() - startMs > limitMs) throw new RangeError(`not within ${limitMs / 1_000} s: ${what}`);
-    await delay(200);
-  }
 }

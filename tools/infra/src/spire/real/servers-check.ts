@@ -5,15 +5,16 @@ import { freePort, installSpire, startTlsPostgres, type TlsPostgres } from '@neu
 import { messageOf } from '@neural-hive/security/common';
 import { CertificateAuthority } from '@neural-hive/security/testing';
 import type { Check, Report } from '../../check.ts';
+import { eventually } from '../../eventually.ts';
 import { Helm } from '../../helm.ts';
 import type { Manifests } from '../../manifests.ts';
+import { point } from '../../point.ts';
 import { entryCommands } from '../entry-job.ts';
 import { shownEntries, wantedEntries } from '../entry-list.ts';
 import { SERVER_ALERT_METRICS } from '../metrics.ts';
 import { rendering } from '../renderings.ts';
-import { point } from './point.ts';
 import type { ServerPlace } from './relocation.ts';
-import { eventually, type RealServer } from './server.ts';
+import type { RealServer } from './server.ts';
 import { makeServers, serverAt, startAll } from './three-servers.ts';
 import { judgeConfigurations } from './validation.ts';
 

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { freePort, type KubernetesCluster, type TlsPostgres } from '@neural-hive/real-stack';
 import type { Report } from '../../check.ts';
 import { at, listAt, type Manifests } from '../../manifests.ts';
+import type { Release } from '../../release.ts';
 import { configurationText } from '../configuration.ts';
 import { AGENT_NAMESPACE, NAMESPACE } from '../renderings.ts';
-import type { Release } from './release.ts';
 import { relocatedServer, type ServerPlace, startOf } from './relocation.ts';
 import { RealServer } from './server.ts';
 

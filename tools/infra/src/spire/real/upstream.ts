@@ -6,9 +6,9 @@ import { freePort, installOpenBao, type OpenBaoServer, startOpenBao, startTlsPos
 import { messageOf } from '@neural-hive/security/common';
 import type { Helm } from '../../helm.ts';
 import { at } from '../../manifests.ts';
+import { point } from '../../point.ts';
 import { NAMESPACE, rendering } from '../renderings.ts';
 import { volumeAt } from '../rules/pods.ts';
-import { point } from './point.ts';
 import { API_AUDIENCE, type Stage } from './stage.ts';
 import { serverAt } from './three-servers.ts';
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { Report } from '../../check.ts';
 import type { Helm } from '../../helm.ts';
 import { listAt } from '../../manifests.ts';
+import { point } from '../../point.ts';
 import { configurationText } from '../configuration.ts';
 import { RENDERINGS, rendering } from '../renderings.ts';
 import { POD } from '../rules/pods.ts';
-import { point } from './point.ts';
 
 type Program = 'spire-server' | 'spire-agent';
 

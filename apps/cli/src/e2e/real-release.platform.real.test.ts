@@ -1,0 +1,61 @@
+import { afterAll, expect, test, vi } from 'vitest';
+import type { JobReport } from '../job/report.ts';
+import { AS_ROOT, freePortBase, runHive, scratchFolder } from './hive-process.ts';
+import { realEnvironment } from './real-servers.ts';
+
+vi.setConfig({ testTimeout: 900_000, hookTimeout: 300_000 });
+
+const scratch = scratchFolder();
+afterAll(() => scratch.remove());
+
+async function releaseOnRealServers(): Promise<void> {
+  const args = ['up', '--profile', 'real', '--once', '--json', '--home', scratch.path];
+  const env = { ...realEnvironment(), HIVE_PORT_BASE: String(await freePortBase()) };
+  const { code, stdout, stderr } = await runHive(args, { env });
+  expect(code, stderr).toBe(0);
+  const report = JSON.parse(stdout) as JobReport;
+  expect(report.plan.status).toBe('COMPLETED');
+  expect(report.tickets.map(({ type, status }) => `${type} ${status}`)).toEqual([
+    'BUILD COMPLETED',
+    'TEST COMPLETED',
+    'QUERY COMPLETED',
+    'DEPLOY COMPLETED',
+  ]);
+  expect(report.adapters).toMatchObject({
+    secrets: expect.stringMatching(/^OpenBao \d/),
+    login: expect.stringMatching(/Kubernetes \d/),
+    identity: expect.stringMatching(/^SPIRE \d/),
+    registry: expect.stringMatching(/^Redis \d/),
+    database: expect.stringMatching(/^PostgreSQL \d/),
+  });
+  const generations = new Map(report.credentials.map(({ name, generation }) => [name, generation]));
+  for (const name of [
+    'orchestrator-dynamic/database/temporal-orchestrator',
+    'orchestrator-dynamic/vault-token',
+    'orchestrator-dynamic/x509-svid',
+    'worker-agents/database/worker-tickets',
+    'worker-agents/vault-token',
+    'worker-agents/x509-svid',
+    'service-registry/database/registry-redis',
+    'service-registry/vault-token',
+    'service-registry/x509-svid',
+  ]) {
+    expect(generations.get(name), name).toBeGreaterThanOrEqual(3);
+  }
+  expect(report.rotations).toMatchObject({ failedOperations: 0 });
+  expect(report.rotations.forced).toBeGreaterThanOrEqual(22);
+  expect(report.authentication.denied).toBe(2);
+  expect(report.leftovers).toEqual({ roles: 0, sessions: 0, leases: 0, users: 0, processes: 0 });
+}
+
+if (AS_ROOT) {
+  test(
+    'on real servers the release ends as on the embedded ones, every credential is rotated and nothing is left',
+    releaseOnRealServers,
+  );
+} else {
+  test('without root one line says that SPIRE could not tell the services apart', async () => {
+    const { code, stderr } = await runHive(['up', '--profile', 'real', '--home', scratch.path]);
+    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('needs root') });
+  });
+}
