@@ -36,30 +36,32 @@ export interface BusyPlans {
  */
 export async function nextEvent(client: ClientBase, planId: string, nowMs: number): Promise<InboxEvent | undefined> {
   return (
-    (await nextClaim(client, planId)) ?? (await nextResult(client, planId)) ?? (await nextTimer(client, planId, nowMs))
+    (await nextClaim(client, planId, nowMs)) ??
+    (await nextResult(client, planId, nowMs)) ??
+    (await nextTimer(client, planId, nowMs))
   );
 }
 
-async function nextClaim(client: ClientBase, planId: string): Promise<InboxEvent | undefined> {
+async function nextClaim(client: ClientBase, planId: string, nowMs: number): Promise<InboxEvent | undefined> {
   const { rows } = await client.query<{
     ticket_id: string;
     fencing_token: string;
     agent: string;
     takeover: boolean;
-    at_ms: string;
+    age_ms: string;
   }>(
-    `select ticket_id, fencing_token, agent, takeover, ${epochMs('claimed_at')} as at_ms
+    `select ticket_id, fencing_token, agent, takeover, ${ageMs('claimed_at')} as age_ms
        from tickets.claimed where plan_id = $1 and not applied order by fencing_token limit 1`,
     [planId],
   );
   const row = rows[0];
   if (row === undefined) return undefined;
-  const { ticket_id, fencing_token, agent, takeover, at_ms } = row;
+  const { ticket_id, fencing_token, agent, takeover, age_ms } = row;
   return {
     eventId: `claimed:${ticket_id}:${fencing_token}`,
     event: {
       type: 'claimed',
-      atMs: Number(at_ms),
+      atMs: nowMs - Number(age_ms),
       ticketId: ticket_id,
       fencingToken: Number(fencing_token),
       agentId: agent,
@@ -73,20 +75,20 @@ async function nextClaim(client: ClientBase, planId: string): Promise<InboxEvent
   };
 }
 
-async function nextResult(client: ClientBase, planId: string): Promise<InboxEvent | undefined> {
-  const { rows } = await client.query<{ ticket_id: string; fencing_token: string; result: unknown; at_ms: string }>(
-    `select ticket_id, fencing_token, result, ${epochMs('created_at')} as at_ms
+async function nextResult(client: ClientBase, planId: string, nowMs: number): Promise<InboxEvent | undefined> {
+  const { rows } = await client.query<{ ticket_id: string; fencing_token: string; result: unknown; age_ms: string }>(
+    `select ticket_id, fencing_token, result, ${ageMs('created_at')} as age_ms
        from tickets.result where plan_id = $1 and not applied order by result_id limit 1`,
     [planId],
   );
   const row = rows[0];
   if (row === undefined) return undefined;
-  const { ticket_id, fencing_token, result, at_ms } = row;
+  const { ticket_id, fencing_token, result, age_ms } = row;
   return {
     eventId: `result:${ticket_id}:${fencing_token}`,
     event: {
       type: 'result',
-      atMs: Number(at_ms),
+      atMs: nowMs - Number(age_ms),
       ticketId: ticket_id,
       fencingToken: Number(fencing_token),
       outcome: readResult(result),
@@ -115,6 +117,10 @@ async function nextTimer(client: ClientBase, planId: string, nowMs: number): Pro
   };
 }
 
-function epochMs(column: string): string {
-  return `floor(extract(epoch from ${column}) * 1000)::bigint`;
+/**
+ * How long ago by the database's clock, which stamps what workers do. The engine's timers go by its own: a time of the one
+ * among times of the other would make a retry, or a deadline, late by whatever their clocks differ.
+ */
+function ageMs(column: string): string {
+  return `greatest(0, ceil(extract(epoch from clock_timestamp() - ${column}) * 1000))::bigint`;
 }
