@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Check, CheckContext, Report } from '../check.ts';
 import { Helm, type RenderOptions } from '../helm.ts';
+import { judgeCoverage } from '../refusal-coverage.ts';
 import { judgeRules, type Rule } from '../rule.ts';
 import { REFUSALS } from './refusals.ts';
 import { MIGRATION_RULES, ROTATION_RULES } from './rules/jobs.ts';
@@ -44,14 +45,22 @@ function tablesOf(root: string, name: ServiceName): readonly Table[] {
 }
 
 async function judgeRefusals(helm: Helm, root: string, report: Report): Promise<void> {
+  const answers: string[] = [];
   for (const { chart, values, namespace, says } of REFUSALS) {
     const options = production(root, chart, values);
     const refusal = await helm.refusal(namespace === undefined ? options : { ...options, namespace });
+    answers.push(refusal ?? '');
     const point = `${chart} refuses ${JSON.stringify(values)}`;
     if (refusal === undefined) report.failed(point, 'it was rendered');
     else if (says.test(refusal)) report.passed(point);
     else report.failed(point, `it says: ${refusal}`);
   }
+  const split = await helm.refusal(umbrella(root, 'prod', { namespaces: { podSecurity: 'privileged' } }));
+  const wanted = /podSecurity is restricted with namespaces\.podSecurity=privileged: set both to what its namespace/;
+  if (split !== undefined && wanted.test(split)) report.passed('neural-hive refuses two levels of one namespace');
+  else report.failed('neural-hive refuses two levels of one namespace', `it says: ${split}`);
+  const folders = [...SERVICE_NAMES, 'service-library'].map((name) => join(serviceChart(root, name), 'templates'));
+  judgeCoverage(folders, answers, report);
 }
 
 /** What is written by a program is as that program writes it now. */

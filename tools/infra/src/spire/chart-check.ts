@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '@neural-hive/security/common';
 import type { Check, Report } from '../check.ts';
 import { Helm } from '../helm.ts';
+import { judgeCoverage } from '../refusal-coverage.ts';
 import { judgeRules, type Rule } from '../rule.ts';
 import { REFUSALS } from './refusals.ts';
 import { RENDERINGS, type Rendering, rendering } from './renderings.ts';
@@ -46,13 +47,16 @@ const UPGRADE_NOTES: readonly RegExp[] = [
 ];
 
 async function judgeRefusals(helm: Helm, root: string, report: Report): Promise<void> {
+  const answers: string[] = [];
   for (const { what, values, over = 'prod', says } of REFUSALS) {
     const refusal = await helm.refusal(rendering(root, over, values));
+    answers.push(refusal ?? '');
     const unsaid = says.find((text) => !refusal?.includes(text));
     if (refusal === undefined) report.failed(`refused: ${what}`, 'it was rendered');
     else if (unsaid !== undefined) report.failed(`refused: ${what}`, `"${unsaid}" is not in: ${refusal}`);
     else report.passed(what);
   }
+  judgeCoverage([join(root, 'helm-charts', 'spire')], answers, report);
 }
 
 export const spireChartCheck: Check = {

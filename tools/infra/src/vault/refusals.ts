@@ -1,6 +1,7 @@
 import type { Report } from '../check.ts';
 import type { Helm } from '../helm.ts';
-import { development, merged, production } from './installation.ts';
+import { judgeCoverage } from '../refusal-coverage.ts';
+import { development, merged, production, vaultChart } from './installation.ts';
 import { OPEN_BAO } from './variants.ts';
 
 interface Refusal {
@@ -102,12 +103,15 @@ const REFUSALS: readonly Refusal[] = [
 export async function judgeRefusals(helm: Helm, root: string, report: Report): Promise<void> {
   const accepted = await helm.refusal(production(root));
   if (accepted !== undefined) report.failed('refusals', `the profile itself is refused: ${accepted}`);
+  const answers: string[] = [];
   for (const { values, profile, namespace, says } of REFUSALS) {
     const point = `refuses ${JSON.stringify(values)}`;
     const options = profile === 'dev' ? development(root, values) : production(root, values);
     const said = await helm.refusal(namespace === undefined ? options : { ...options, namespace });
+    answers.push(said ?? '');
     if (said === undefined) report.failed(point, 'it is accepted');
     else if (says.test(said)) report.passed(point);
     else report.failed(point, `it says something else: ${said}`);
   }
+  judgeCoverage([vaultChart(root)], answers, report);
 }

@@ -15,7 +15,16 @@ import { type Manifest, Manifests } from '../../manifests.ts';
 import { rendering } from '../../spire/renderings.ts';
 import { moduleOutline } from '../../terraform/module-docs.ts';
 import { production as vaultProduction } from '../../vault/installation.ts';
-import { overlaid, production, ROTATION, SERVICE_NAMES, type ServiceName, type Values } from '../service-charts.ts';
+import {
+  overlaid,
+  PEERS_OF_WORKERS,
+  PRODUCTION_ENGINE,
+  production,
+  ROTATION,
+  SERVICE_NAMES,
+  type ServiceName,
+  type Values,
+} from '../service-charts.ts';
 import { PROGRAMS, variablesOf } from './code-environment.ts';
 
 /** What is no Kubernetes object stands among them under a kind of its own, so that one set of rules judges all. */
@@ -76,14 +85,15 @@ const TEXTS = [
 /** Every value that is empty unless somebody needs it, so that each variable is given. */
 const OPTIONAL: Values = { vault: { namespace: 'team', authMount: 'kubernetes' }, extraCa: { configMap: 'rds-ca' } };
 const OPTIONAL_OF: Readonly<Record<ServiceName, Values>> = {
-  'orchestrator-dynamic': overlaid(overlaid(OPTIONAL, ROTATION), {
+  'orchestrator-dynamic': overlaid(overlaid(overlaid(OPTIONAL, ROTATION), PRODUCTION_ENGINE), {
     settings: Object.fromEntries(
       ['SUBMITTERS', 'APPROVERS', 'CANCELLERS', 'READERS'].map((who) => [`API_${who}`, SPIFFE_IDS.operator]),
     ),
   }),
   'worker-agents': overlaid(OPTIONAL, {
     programs: { configMap: 'programs' },
-    settings: { CAPABILITIES: 'gpu', HEARTBEAT_INTERVAL_SECONDS: '10' },
+    ...PEERS_OF_WORKERS,
+    settings: { CAPABILITIES: 'gpu', HEARTBEAT_INTERVAL_SECONDS: '10', ...PEERS_OF_WORKERS.settings },
   }),
   'service-registry': overlaid(OPTIONAL, { redis: { ca: { configMap: 'redis-ca' } } }),
 };
