@@ -122,6 +122,18 @@ topologySpreadConstraints:
 - name: {{ $name }}
   configMap: { name: {{ $configMap }} }
 {{- end }}
+{{- range $name, $secret := $facts.secrets }}
+- name: {{ $name }}
+  secret: { secretName: {{ $secret }} }
+{{- end }}
+{{- if $facts.apiToken }}
+# Laid out as the kubelet does by itself, which it is told not to for pods that do not call the API server.
+- name: kubernetes-api
+  projected:
+    sources:
+      - serviceAccountToken: { path: token, expirationSeconds: 3600 }
+      - configMap: { name: kube-root-ca.crt, items: [{ key: ca.crt, path: ca.crt }] }
+{{- end }}
 {{- end -}}
 
 {{- define "service.mounts" -}}
@@ -142,5 +154,8 @@ topologySpreadConstraints:
 {{- end }}
 {{- range $name, $path := $facts.mounts }}
 - { name: {{ $name }}, mountPath: {{ $path }}, readOnly: true }
+{{- end }}
+{{- with $facts.apiToken }}
+- { name: kubernetes-api, mountPath: {{ . }}, readOnly: true }
 {{- end }}
 {{- end -}}

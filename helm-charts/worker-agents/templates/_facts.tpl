@@ -18,19 +18,35 @@ paths:
   ALLOWED_PROGRAMS_FILE: /etc/neural-hive/programs/{{ .Values.programs.key }}
   {{- end }}
   {{- if .Values.opa.ca.configMap }}
-  OPA_CA_BUNDLE: /etc/neural-hive/opa/{{ .Values.opa.ca.key }}
+  OPA_CA_BUNDLE: /etc/neural-hive/opa-ca/{{ .Values.opa.ca.key }}
   {{- end }}
-{{- $configMaps := dict "programs" .Values.programs.configMap "opa" .Values.opa.ca.configMap }}
+  {{- if .Values.opa.token.secret }}
+  OPA_TOKEN_FILE: /etc/neural-hive/opa-token/{{ .Values.opa.token.key }}
+  {{- end }}
+  {{- if .Values.kubernetes.targets.configMap }}
+  KUBERNETES_TARGETS_FILE: /etc/neural-hive/targets/{{ .Values.kubernetes.targets.key }}
+  KUBERNETES_CA_FILE: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt
+  KUBERNETES_TOKEN_FILE: /var/run/secrets/kubernetes.io/serviceaccount/token
+apiToken: /var/run/secrets/kubernetes.io/serviceaccount
+  {{- end }}
+{{- $configMaps := dict "programs" .Values.programs.configMap "opa-ca" .Values.opa.ca.configMap "targets" .Values.kubernetes.targets.configMap }}
+{{- $secrets := dict "opa-token" .Values.opa.token.secret }}
 configMaps:
   {{- range $name, $configMap := $configMaps }}
   {{- if $configMap }}
-  {{ $name }}{{ if eq $name "opa" }}-ca{{ end }}: {{ $configMap }}
+  {{ $name }}: {{ $configMap }}
+  {{- end }}
+  {{- end }}
+secrets:
+  {{- range $name, $secret := $secrets }}
+  {{- if $secret }}
+  {{ $name }}: {{ $secret }}
   {{- end }}
   {{- end }}
 mounts:
-  {{- range $name, $configMap := $configMaps }}
-  {{- if $configMap }}
-  {{ $name }}{{ if eq $name "opa" }}-ca{{ end }}: /etc/neural-hive/{{ $name }}
+  {{- range $name, $source := merge $configMaps $secrets }}
+  {{- if $source }}
+  {{ $name }}: /etc/neural-hive/{{ $name }}
   {{- end }}
   {{- end }}
 closeSeconds: 10
@@ -48,20 +64,34 @@ closeSeconds: 10
 {{- $problems = append $problems (printf "settings.SUPPORTED_TASK_TYPES has DEPLOY for up to %d workers: releases are locked between processes of one machine only; give DEPLOY to a release with one worker" $most) -}}
 {{- end -}}
 {{- $opa := .Values.settings.OPA_URL -}}
-{{- if and (not $opa) (or .Values.settings.OPA_POLICIES .Values.settings.OPA_SPIFFE_ID .Values.opa.ca.configMap) -}}
-{{- $problems = append $problems "settings.OPA_URL is empty with OPA_POLICIES, OPA_SPIFFE_ID or opa.ca set: nobody would be asked; set it to the address of the policy server" -}}
+{{- if and (not $opa) (or .Values.settings.OPA_POLICIES .Values.settings.OPA_SPIFFE_ID .Values.opa.ca.configMap .Values.opa.token.secret) -}}
+{{- $problems = append $problems "settings.OPA_URL is empty with OPA_POLICIES, OPA_SPIFFE_ID, opa.ca or opa.token set: nobody would be asked; set it to the address of the policy server" -}}
 {{- end -}}
 {{- if and $opa (not .Values.settings.OPA_POLICIES) -}}
 {{- $problems = append $problems "settings.OPA_POLICIES is empty with settings.OPA_URL set: tickets could ask nothing; name the decisions, such as deploy/allow" -}}
 {{- end -}}
-{{- $isNear := regexMatch "^http://" $opa -}}
-{{- $port := regexFind ":[0-9]+$" (urlParse $opa).host | trimPrefix ":" | default "443" -}}
-{{- if and $opa (not $isNear) .Values.networkPolicy.enabled -}}
-{{- $ports := list -}}
-{{- range .Values.networkPolicy.egress -}}{{- $ports = append $ports (toString .port) -}}{{- end -}}
-{{- if not (has $port $ports) -}}
-{{- $problems = append $problems (printf "networkPolicy.egress has nothing with port %s: say where settings.OPA_URL is, or set networkPolicy.enabled=false" $port) -}}
+{{- if .Values.networkPolicy.enabled -}}
+{{- $open := list -}}
+{{- range .Values.networkPolicy.egress -}}{{- $open = append $open (toString .port) -}}{{- end -}}
+{{- $called := dict -}}
+{{- if hasPrefix "https://" $opa -}}
+{{- $_ := set $called "settings.OPA_URL" (regexFind ":[0-9]+$" (urlParse $opa).host | trimPrefix ":" | default "443") -}}
 {{- end -}}
+{{- with .Values.settings.QUERY_MONGODB_URI -}}
+{{- $_ := set $called "settings.QUERY_MONGODB_URI" (regexFind ":[0-9]+" (trimPrefix "mongodb:" .) | trimPrefix ":" | default "27017") -}}
+{{- end -}}
+{{- if .Values.kubernetes.targets.configMap -}}
+{{- $url := default "https://kubernetes.default.svc" .Values.settings.KUBERNETES_API_URL -}}
+{{- $_ := set $called "settings.KUBERNETES_API_URL" (regexFind ":[0-9]+$" (urlParse $url).host | trimPrefix ":" | default "443") -}}
+{{- end -}}
+{{- range $name, $port := $called -}}
+{{- if not (has $port $open) -}}
+{{- $problems = append $problems (printf "networkPolicy.egress has nothing with port %s: say where %s is, or set networkPolicy.enabled=false" $port $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.kubernetes.rights (not .Values.kubernetes.targets.configMap) -}}
+{{- $problems = append $problems "kubernetes.rights is set and kubernetes.targets.configMap empty: nobody would use them; name the list of targets, or take the rights out" -}}
 {{- end -}}
 {{- $problems | toJson -}}
 {{- end -}}

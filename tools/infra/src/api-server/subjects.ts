@@ -1,5 +1,12 @@
 import type { RenderOptions } from '../helm.ts';
-import { ROTATION, SERVICE_NAMES, production as service, umbrella } from '../services/service-charts.ts';
+import {
+  PEERS_OF_WORKERS,
+  ROTATION,
+  SERVICE_NAMES,
+  production as service,
+  umbrella,
+  type Values,
+} from '../services/service-charts.ts';
 import { rendering } from '../spire/renderings.ts';
 import { production as vault } from '../vault/installation.ts';
 import { FALLBACK } from '../vault/variants.ts';
@@ -16,6 +23,12 @@ export interface Subject {
 
 /** Made before anything is installed. The umbrella makes those of the services. */
 export const RESTRICTED: readonly string[] = ['neural-hive', 'spire', 'vault'];
+
+/** With what brings more accounts, and more rights of them. */
+const WITH_RIGHTS: Readonly<Record<string, Values>> = {
+  'orchestrator-dynamic': ROTATION,
+  'worker-agents': PEERS_OF_WORKERS,
+};
 
 const LIBRARY = 'helm-charts/service-library';
 
@@ -34,7 +47,7 @@ export function subjects(root: string): readonly Subject[] {
     },
     ...SERVICE_NAMES.map((name) => ({
       name,
-      options: service(root, name, name === 'orchestrator-dynamic' ? ROTATION : {}),
+      options: service(root, name, WITH_RIGHTS[name] ?? {}),
       sources: [chartOf(name), LIBRARY],
       privileged: [],
     })),

@@ -1,4 +1,4 @@
-import { JOURNAL, overlaid, type ServiceName, type Values } from './service-charts.ts';
+import { JOURNAL, overlaid, PRODUCTION_ENGINE, type ServiceName, type Values } from './service-charts.ts';
 
 /** Values over those of the production profile that a chart must refuse. */
 export interface Refusal {
@@ -65,6 +65,20 @@ export const REFUSALS: readonly Refusal[] = [
     { networkPolicy: { clients: [{ name: 'nobody' }] } },
     /networkPolicy\.clients\[0\] has neither namespace nor cidrs: say where nobody is/,
   ),
+  orchestrator(
+    { settings: { ORCHESTRATOR_ENGINE: 'temporal' } },
+    /settings\.TEMPORAL_HOST is empty: .*\n.*MONGODB_URI is empty: .*\n.*KAFKA_BOOTSTRAP_SERVERS is empty/,
+  ),
+  orchestrator(
+    { settings: { TICKET_TRANSPORT: 'kafka' } },
+    /settings\.TICKET_TRANSPORT is kafka with settings\.ORCHESTRATOR_ENGINE=postgres: set it to postgres/,
+  ),
+  orchestrator(
+    { settings: { ...PRODUCTION_ENGINE.settings, KAFKA_BOOTSTRAP_SERVERS: 'kafka:9094' } },
+    /nothing with port 7233: say where settings\.TEMPORAL_HOST is.*\n.*port 9094: say where settings\.KAFKA_BOOTSTRAP_SERVERS is.*\n.*port 27017: say where settings\.MONGODB_URI is/,
+  ),
+  orchestrator({ settings: { MONGODB_URI: 'mongodb://user:x@db' } }, /\/settings\/MONGODB_URI/),
+  orchestrator({ settings: { ORCHESTRATOR_ENGINE: 'other' } }, /\/settings\/ORCHESTRATOR_ENGINE/),
   orchestrator({ rotation: { enabled: true } }, /rotation\.users is empty with rotation\.enabled=true/),
   orchestrator(
     {
@@ -105,6 +119,19 @@ export const REFUSALS: readonly Refusal[] = [
   worker(
     { settings: { OPA_URL: 'https://opa.test', OPA_POLICIES: 'deploy/allow' } },
     /networkPolicy\.egress has nothing with port 443: say where settings\.OPA_URL is/,
+  ),
+  worker(
+    { settings: { QUERY_MONGODB_URI: 'mongodb://db:27018/shop' } },
+    /networkPolicy\.egress has nothing with port 27018: say where settings\.QUERY_MONGODB_URI is/,
+  ),
+  worker({ settings: { QUERY_MONGODB_URI: 'mongodb://user:x@db/shop' } }, /\/settings\/QUERY_MONGODB_URI/),
+  worker(
+    { kubernetes: { targets: { configMap: 'targets' } } },
+    /networkPolicy\.egress has nothing with port 443: say where settings\.KUBERNETES_API_URL is/,
+  ),
+  worker(
+    { kubernetes: { rights: [{ namespace: 'shop', jobs: true }] } },
+    /kubernetes\.rights is set and kubernetes\.targets\.configMap empty: .*name the list of targets/,
   ),
   worker({ settings: { OPA_URL: 'http://opa.test:8181' } }, /\/settings\/OPA_URL/),
   worker({ settings: { OPA_POLICIES: 'deploy allow' } }, /\/settings\/OPA_POLICIES/),

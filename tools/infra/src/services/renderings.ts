@@ -1,5 +1,14 @@
 import type { Rendering } from '../renderings.ts';
-import { development, JOURNAL, POLICIES, production, ROTATION, SERVICE_NAMES, umbrella } from './service-charts.ts';
+import {
+  development,
+  JOURNAL,
+  PEERS_OF_WORKERS,
+  PRODUCTION_ENGINE,
+  production,
+  ROTATION,
+  SERVICE_NAMES,
+  umbrella,
+} from './service-charts.ts';
 
 const HOST_PATH = { spire: { socket: 'hostPath' }, podSecurity: 'privileged' };
 const INJECTED = { vault: { mode: 'agent' }, extraCa: { configMap: 'rds-ca' } };
@@ -14,7 +23,8 @@ export function serviceRenderings(root: string): readonly Rendering[] {
       { name: `${name}, socket of the node`, options: production(root, name, HOST_PATH) },
     ]),
     { name: 'service-registry, journal', options: production(root, 'service-registry', JOURNAL) },
-    { name: 'worker-agents, policies', options: production(root, 'worker-agents', POLICIES) },
+    { name: 'worker-agents, every peer', options: production(root, 'worker-agents', PEERS_OF_WORKERS) },
+    { name: 'orchestrator-dynamic, Temporal', options: production(root, 'orchestrator-dynamic', PRODUCTION_ENGINE) },
     { name: 'orchestrator-dynamic, rotation', options: production(root, 'orchestrator-dynamic', ROTATION) },
     { name: 'neural-hive, production', options: umbrella(root, 'prod') },
     { name: 'neural-hive, development', options: umbrella(root, 'dev') },

@@ -69,18 +69,52 @@ export const JOURNAL: Values = {
   settings: { REGISTRY_STORE: 'memory', REGISTRY_JOURNAL_FILE: '/var/lib/neural-hive/journal' },
 };
 
-/** A policy server that workers ask. */
-export const POLICIES = {
-  opa: { ca: { configMap: 'opa-ca' } },
+/** A policy server, a MongoDB and a cluster that workers ask. */
+export const PEERS_OF_WORKERS = {
+  opa: { ca: { configMap: 'opa-ca' }, token: { secret: 'opa-token' } },
+  kubernetes: {
+    targets: { configMap: 'targets' },
+    rights: [{ namespace: 'default', deployments: ['web'], jobs: true }],
+  },
   settings: {
     OPA_URL: 'https://opa.policies.svc:8181',
     OPA_SPIFFE_ID: 'spiffe://neural-hive.local/ns/policies/sa/opa',
     OPA_POLICIES: 'deploy/allow',
+    QUERY_MONGODB_URI: 'mongodb://mongodb.mongodb.svc:27017/shop?tls=true',
+    KUBERNETES_API_URL: 'https://kubernetes.default.svc',
   },
   networkPolicy: {
     egress: [
       { name: 'postgres', port: 5432, cidrs: ['10.1.0.0/16'] },
       { name: 'opa', port: 8181, namespace: 'policies' },
+      { name: 'mongodb', port: 27017, namespace: 'mongodb' },
+      { name: 'api-server', port: 443, cidrs: ['10.0.0.0/20'] },
+    ],
+  },
+} as const;
+
+/** Plans on Temporal, MongoDB and Kafka. */
+export const PRODUCTION_ENGINE = {
+  temporal: { ca: { configMap: 'temporal-ca' } },
+  kafka: { ca: { configMap: 'kafka-ca' } },
+  settings: {
+    ...{ ORCHESTRATOR_ENGINE: 'temporal', TICKET_TRANSPORT: 'kafka' },
+    ...{ TEMPORAL_HOST: 'temporal.temporal.svc', TEMPORAL_NAMESPACE: 'default', TEMPORAL_TASK_QUEUE: 'orchestrator' },
+    TEMPORAL_TLS_SERVER_NAME: 'temporal',
+    ...{
+      MONGODB_URI: 'mongodb://mongodb.mongodb.svc:27017/?tls=true',
+      MONGODB_DATABASE: 'plans',
+      MONGODB_CREDENTIALS: 'kv',
+    },
+    ...{ KAFKA_BOOTSTRAP_SERVERS: 'kafka-0.kafka.svc:9093,kafka-1.kafka.svc:9093', KAFKA_CONSUMER_GROUP_ID: 'plans' },
+    ...{ KAFKA_MAX_MESSAGE_BYTES: '1000000', KAFKA_SESSION_TIMEOUT_SECONDS: '10' },
+  },
+  networkPolicy: {
+    egress: [
+      { name: 'postgres', port: 5432, cidrs: ['10.1.0.0/16'] },
+      { name: 'temporal', port: 7233, namespace: 'temporal' },
+      { name: 'mongodb', port: 27017, namespace: 'mongodb' },
+      { name: 'kafka', port: 9093, namespace: 'kafka' },
     ],
   },
 } as const;

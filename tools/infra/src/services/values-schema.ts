@@ -35,8 +35,12 @@ const ROTATED_USER = {
   anyOf: [{ required: ['namespace'] }, { required: ['cidrs'] }],
 };
 
+/** A ConfigMap with certificates that a peer is verified by. */
+const authority = object({ configMap: ref('nameOrEmpty'), key: text });
+
 const OWN: Readonly<Record<ServiceName, Readonly<Record<string, JsonSchema>>>> = {
   'orchestrator-dynamic': {
+    ...{ temporal: object({ ca: authority }), kafka: object({ ca: authority }) },
     migration: object({
       ...{ enabled: flag, role: ref('name'), command: listOf(text), activeDeadlineSeconds: count(60) },
       resources: ref('resources'),
@@ -53,11 +57,18 @@ const OWN: Readonly<Record<ServiceName, Readonly<Record<string, JsonSchema>>>> =
     persistence: PERSISTENCE,
     projects: object({ folder: ref('folder') }),
     programs: object({ configMap: ref('nameOrEmpty'), key: text }),
-    opa: object({ ca: object({ configMap: ref('nameOrEmpty'), key: text }) }),
+    opa: object({ ca: authority, token: object({ secret: ref('nameOrEmpty'), key: text }) }),
+    kubernetes: object({
+      targets: object({ configMap: ref('nameOrEmpty'), key: text }),
+      rights: listOf({
+        ...object({ namespace: ref('name'), deployments: listOf(ref('name')), jobs: flag }),
+        required: ['namespace'],
+      }),
+    }),
   },
   'service-registry': {
     persistence: PERSISTENCE,
-    redis: object({ ca: object({ configMap: ref('nameOrEmpty'), key: text }) }),
+    redis: object({ ca: authority }),
   },
 };
 
@@ -75,6 +86,12 @@ const SETTINGS: readonly (readonly [RegExp, JsonSchema])[] = [
     /^OPA_URL$/,
     { type: 'string', pattern: '^(https://[^/?#@]+[^?#]*|http://(127\\.0\\.0\\.1|localhost)(:[0-9]+)?[^?#]*)?$' },
   ],
+  [/^ORCHESTRATOR_ENGINE$/, oneOf('postgres', 'temporal')],
+  [/^TICKET_TRANSPORT$/, oneOf('', 'postgres', 'kafka')],
+  [/^MONGODB_CREDENTIALS$/, oneOf('', 'kv', 'database')],
+  [/MONGODB_URI$/, { type: 'string', pattern: '^(mongodb(\\+srv)?://[^@]+)?$' }],
+  [/^KAFKA_BOOTSTRAP_SERVERS$/, { type: 'string', pattern: '^([^\\s,]+:[0-9]{1,5}(,[^\\s,]+:[0-9]{1,5})*)?$' }],
+  [/^KUBERNETES_API_URL$/, { type: 'string', pattern: '^(https://[^@]+)?$' }],
   [/_SPIFFE_ID$/, { type: 'string', pattern: '^(spiffe://[^,\\s]+)?$' }],
   [/_POLICIES$/, { type: 'string', pattern: '^([A-Za-z0-9_]+(/[A-Za-z0-9_]+)*(,[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*)*)?$' }],
   [/_TYPES$/, { type: 'string', pattern: '^[A-Z]+(,[A-Z]+)*$' }],
@@ -82,7 +99,7 @@ const SETTINGS: readonly (readonly [RegExp, JsonSchema])[] = [
   [/_BY_SUBMITTER$/, oneOf('true', 'false')],
   [/_PORT$/, { type: 'string', pattern: '^[1-9][0-9]{0,4}$' }],
   [/_SECONDS$/, { type: 'string', pattern: '^([0-9]+(\\.[0-9]+)?)?$' }],
-  [/_(MS|SIZE|CONCURRENCY|RETRIES)$|^MAX_/, { type: 'string', pattern: '^[0-9]*$' }],
+  [/_(MS|SIZE|BYTES|CONCURRENCY|RETRIES)$|^MAX_/, { type: 'string', pattern: '^[0-9]*$' }],
   [/./, text],
 ];
 

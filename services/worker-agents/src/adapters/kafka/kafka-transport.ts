@@ -124,6 +124,8 @@ export async function openKafkaTransport(options: KafkaTransportOptions): Promis
   };
 }
 
+const MOST_CONSUMER_CHARACTERS = 100;
+
 export interface KafkaLoginsOptions {
   readonly vault: VaultClient;
   readonly kvMount: string;
@@ -139,8 +141,9 @@ export interface KafkaLoginsOptions {
 /** The login that is kept at `secret/worker/kafka`. */
 export function openKafkaLogins(options: KafkaLoginsOptions): Promise<RotatingCredential<KafkaLogin>> {
   const { vault, kvMount: mount, kvPollMs: pollMs, agentId, logger, metrics, signal } = options;
+  const consumer = agentId.slice(0, MOST_CONSUMER_CHARACTERS);
   return RotatingCredential.open({
-    provider: kvSecret(vault, KV_PATHS.workerKafka, { mount, pollMs, parse: parseKafkaLogin, consumer: agentId }),
+    provider: kvSecret(vault, KV_PATHS.workerKafka, { mount, pollMs, parse: parseKafkaLogin, consumer }),
     logger,
     signal,
     ...(metrics !== undefined && { metrics }),

@@ -13,19 +13,23 @@ function shapeOf(...schemas: readonly { readonly shape: object }[]): string[] {
   return schemas.flatMap(({ shape }) => Object.keys(shape));
 }
 
-/** The file in which each of the services, and the migration of their database, reads its environment. */
+/** The files in which each of the services, and the migration of their database, reads its environment. */
 const CONFIGURATIONS = {
-  'orchestrator-dynamic': 'orchestrator-dynamic/src/config.ts',
-  'worker-agents': 'worker-agents/src/config.ts',
-  'service-registry': 'service-registry/src/config.ts',
-  migration: 'orchestrator-dynamic/src/migration/migration-config.ts',
-} as const satisfies Readonly<Record<ServiceName | 'migration', string>>;
+  'orchestrator-dynamic': [
+    'services/orchestrator-dynamic/src/config.ts',
+    'services/orchestrator-dynamic/src/production-config.ts',
+    'libraries/service-runtime/src/kafka/kafka-settings.ts',
+  ],
+  'worker-agents': ['services/worker-agents/src/config.ts'],
+  'service-registry': ['services/service-registry/src/config.ts'],
+  migration: ['services/orchestrator-dynamic/src/migration/migration-config.ts'],
+} as const satisfies Readonly<Record<ServiceName | 'migration', readonly string[]>>;
 
 export const PROGRAMS = Object.keys(CONFIGURATIONS) as readonly (keyof typeof CONFIGURATIONS)[];
 
 /** The names of all variables that the code reads. */
 export function variablesOf(root: string, program: keyof typeof CONFIGURATIONS): readonly string[] {
-  const config = readFileSync(join(root, 'services', CONFIGURATIONS[program]), 'utf8');
+  const config = CONFIGURATIONS[program].map((file) => readFileSync(join(root, file), 'utf8')).join('\n');
   const own = [...config.matchAll(FIELD)].map(([, name = '']) => name);
   const shared = config.includes('securitySettings(')
     ? shapeOf(VaultConfig.schema, SpiffeConfig.schema, SecurityConfig.schema)
@@ -42,6 +46,14 @@ export const NOT_IN_PODS: Readonly<Record<string, string>> = {
   SPIFFE_JWT_AUDIENCE: 'another name of VAULT_JWT_AUDIENCE; the audience for the service is the platform’s',
   SPIFFE_ENVIRONMENT: 'ENVIRONMENT says it',
   REGISTRY_JOURNAL_FILE: 'production keeps agents in Redis; with REGISTRY_STORE=memory it is given',
+  TEMPORAL_SDK: 'the image has the packages where the service has its own',
+  // Of the original system: there is one value, which the code insists on.
+  TEMPORAL_TLS_ENABLED: 'is always on',
+  KAFKA_SECURITY_PROTOCOL: 'is always SASL_SSL',
+  KAFKA_SASL_MECHANISM: 'is always SCRAM-SHA-512',
+  KAFKA_ENABLE_AUTO_COMMIT: 'is always off',
+  KAFKA_SASL_USERNAME: 'is refused: the login comes from Vault',
+  KAFKA_SASL_PASSWORD: 'is refused: the login comes from Vault',
   ATTEMPT_LAUNCHER_SOCKET: 'the launcher runs as root, which Pod Security restricted forbids',
   // Switches that only mean something when they switch a check off.
   VAULT_ENABLED: 'is always on',

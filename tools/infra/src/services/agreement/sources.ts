@@ -17,7 +17,8 @@ import { moduleOutline } from '../../terraform/module-docs.ts';
 import { production as vaultProduction } from '../../vault/installation.ts';
 import {
   overlaid,
-  POLICIES,
+  PEERS_OF_WORKERS,
+  PRODUCTION_ENGINE,
   production,
   ROTATION,
   SERVICE_NAMES,
@@ -84,15 +85,15 @@ const TEXTS = [
 /** Every value that is empty unless somebody needs it, so that each variable is given. */
 const OPTIONAL: Values = { vault: { namespace: 'team', authMount: 'kubernetes' }, extraCa: { configMap: 'rds-ca' } };
 const OPTIONAL_OF: Readonly<Record<ServiceName, Values>> = {
-  'orchestrator-dynamic': overlaid(overlaid(OPTIONAL, ROTATION), {
+  'orchestrator-dynamic': overlaid(overlaid(overlaid(OPTIONAL, ROTATION), PRODUCTION_ENGINE), {
     settings: Object.fromEntries(
       ['SUBMITTERS', 'APPROVERS', 'CANCELLERS', 'READERS'].map((who) => [`API_${who}`, SPIFFE_IDS.operator]),
     ),
   }),
   'worker-agents': overlaid(OPTIONAL, {
     programs: { configMap: 'programs' },
-    ...POLICIES,
-    settings: { CAPABILITIES: 'gpu', HEARTBEAT_INTERVAL_SECONDS: '10', ...POLICIES.settings },
+    ...PEERS_OF_WORKERS,
+    settings: { CAPABILITIES: 'gpu', HEARTBEAT_INTERVAL_SECONDS: '10', ...PEERS_OF_WORKERS.settings },
   }),
   'service-registry': overlaid(OPTIONAL, { redis: { ca: { configMap: 'redis-ca' } } }),
 };

@@ -46,7 +46,7 @@ export const ENVIRONMENT_RULES: readonly Rule[] = SERVICE_NAMES.map((name) => ({
   mutations: [
     without('Deployment', name, `${CONTAINER}.env.name=METRICS_PORT`),
     changed('Deployment', name, `${CONTAINER}.env.0.name`, 'VAULT_ADDR'),
-    changed('Code', name, 'reads', (reads: unknown) => [...(reads as string[]), 'KAFKA_BOOTSTRAP_SERVERS']),
+    changed('Code', name, 'reads', (reads: unknown) => [...(reads as string[]), 'SOMETHING_NEW']),
   ],
 }));
 
