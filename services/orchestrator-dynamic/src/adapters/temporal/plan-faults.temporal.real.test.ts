@@ -10,7 +10,7 @@ import { TemporalStage } from '../../testing/temporal-stage.ts';
 import { resultOf } from '../../testing/test-worker.ts';
 import { NEWS_SIGNAL, workflowIdOf } from './plan-messages.ts';
 
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 300_000 });
 
 let stage: TemporalStage;
 const open: { close(): Promise<void> }[] = [];
