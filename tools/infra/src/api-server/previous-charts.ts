@@ -17,7 +17,9 @@ export interface PreviousCharts {
  * there is nothing before: no repository, a clone without history, a new chart.
  */
 export async function previousCharts(root: string, sources: readonly string[]): Promise<PreviousCharts | undefined> {
-  const git = (...args: readonly string[]) => runCommand('git', ['-C', root, ...args]);
+  const git = (...args: readonly string[]) =>
+    // Without git there is no history either.
+    runCommand('git', ['-C', root, ...args]).catch(() => ({ code: 1, stdout: '', stderr: 'git does not run' }));
   const commit = await previousCommit(git, sources);
   if (commit === undefined) return undefined;
   const there = await git('cat-file', '-e', `${commit}:${sources[0] ?? ''}`);

@@ -1,4 +1,5 @@
-import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { cp, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { KV_PATHS } from '@neural-hive/contracts';
 import { TEMPORAL_VERSION } from '@neural-hive/real-stack';
@@ -24,6 +25,8 @@ export interface ProductionServers {
 export interface StartProductionOptions {
   readonly home: Home;
   readonly programs: ProductionPrograms;
+  /** Of the API that says whose a ticket is. */
+  readonly orchestratorPort: number;
   readonly log: (name: string) => (line: string) => void;
   /** They start at the same time. */
   readonly vault: Promise<{ readonly address: string }>;
@@ -32,7 +35,7 @@ export interface StartProductionOptions {
 
 /** Starts Kafka and FerretDB, and later Temporal, whose password OpenBao keeps. */
 export async function startProductionServers(options: StartProductionOptions): Promise<ProductionServers> {
-  const { home, programs, log } = options;
+  const { home, programs, orchestratorPort, log } = options;
   const starting = [
     startMessageBroker({ home, jars: programs.kafka, log: log('kafka') }),
     startPlanStore({ home, binary: programs.ferretdb, log: log('ferretdb') }),
@@ -44,12 +47,12 @@ export async function startProductionServers(options: StartProductionOptions): P
     await Promise.all(started.map((one) => (one.status === 'fulfilled' ? one.value.close() : undefined)));
   };
   try {
-    const [broker, plans, { address: vaultAddress }, identities] = await Promise.all([
+    const [broker, plans, { address: vaultAddress }, identities, sdk] = await Promise.all([
       ...starting,
       options.vault,
       options.identities,
+      stageSdk(home, programs.temporalSdk),
     ]);
-    const sdk = stageSdk(home, programs.temporalSdk);
     const place: RotatorPlace = { home, socket: identities.socket, vaultAddress };
     const logins: ProductionLogins = {
       prepareDatabase: async (postgres) => ({ temporal: await prepareWorkflowStore(postgres, programs.temporal) }),
@@ -94,7 +97,10 @@ export async function startProductionServers(options: StartProductionOptions): P
       logins,
       environment(service) {
         if (service === 'service-registry') return {};
-        if (service === 'worker-agents') return { TICKET_TRANSPORT: 'kafka', ...kafka };
+        if (service === 'worker-agents') {
+          const url = `https://127.0.0.1:${orchestratorPort}`;
+          return { TICKET_TRANSPORT: 'kafka', EXECUTION_TICKET_SERVICE_URL: url, ...kafka };
+        }
         const [host = '', port = ''] = (workflows?.address ?? '').split(':');
         return {
           ORCHESTRATOR_ENGINE: 'temporal',
@@ -118,12 +124,12 @@ export async function startProductionServers(options: StartProductionOptions): P
 }
 
 /** The packages, where the orchestrator's uid can read them: the cache is root's own. */
-function stageSdk(home: Home, folder: string): string {
+async function stageSdk(home: Home, folder: string): Promise<string> {
   const staged = join(home.data, 'temporal-sdk', basename(folder));
   if (existsSync(staged)) return staged;
   const partial = `${staged}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  cpSync(folder, partial, { recursive: true, verbatimSymlinks: true });
-  renameSync(partial, staged);
+  await rm(partial, { recursive: true, force: true });
+  await cp(folder, partial, { recursive: true, verbatimSymlinks: true });
+  await rename(partial, staged);
   return staged;
 }
