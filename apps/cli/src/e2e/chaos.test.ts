@@ -24,11 +24,11 @@ async function chaos(...args: readonly string[]): Promise<{ code: number; stdout
 test('a minute of kills and pauses loses no ticket, doubles no effect, and leaves no lease', {
   timeout: 900_000,
 }, async () => {
-  const { code, stdout, stderr } = await chaos('--seed', '7', '--minutes', '1', '--json');
+  const { code, stdout, stderr } = await chaos('--seed', '2', '--minutes', '1', '--json');
   const report = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
   expect({ code, report, stderr }).toMatchObject({ code: 0, report: { lost: 0, doubled: 0, leasesLeft: 0 } });
   expect(Object.keys(report)).toEqual(['faults', 'plans', 'tickets', 'lost', 'doubled', 'leasesLeft']);
-  expect(report.faults).toBeGreaterThan(3);
+  expect(report.faults).toBeGreaterThan(5);
   expect(report.plans).toBeGreaterThan(3);
   expect(report.tickets).toBeGreaterThan(report.plans);
 });
