@@ -16,9 +16,9 @@ import { TEMPORAL_ADMIN } from '../leftovers.ts';
 /** Of Temporal, where its login may connect: into the platform's own it may not. */
 const DATABASE = 'temporal';
 const ROLE = STATIC_DATABASE_ROLES.temporalServer;
-/** No connection of Temporal is older than this after its password was replaced. */
-const CONNECTION_LIFE_MS = 10_000;
-const MOVE_LIMIT_MS = 60_000;
+/** No connection of Temporal is older than this after its password was replaced. Each new one starts a `bao`, which is no small program. */
+const CONNECTION_LIFE_MS = 45_000;
+const MOVE_LIMIT_MS = 180_000;
 const POLL_MS = 200;
 /** As long as the certificates of the run. */
 const TOKEN_SECONDS = 86_400;
