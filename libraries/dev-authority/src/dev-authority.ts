@@ -26,6 +26,12 @@ import { PolicyStore } from './policy/policy-store.ts';
 import { newUuid } from './random-text.ts';
 import { ServiceAccountIssuer } from './service-accounts/service-account-issuer.ts';
 import { TOKEN_REVIEW_MOUNT, tokenReviewBackend } from './service-accounts/token-review.ts';
+import {
+  OIDC_DISCOVERY_MOUNT,
+  OIDC_KEYS_MOUNT,
+  oidcDiscoveryBackend,
+  oidcKeysBackend,
+} from './spiffe/oidc-discovery.ts';
 import { SpiffeAuthority } from './spiffe/spiffe-authority.ts';
 import { Journal } from './state/journal.ts';
 import { preparePrivateFolder, SealedFile } from './state/sealed-file.ts';
@@ -183,6 +189,10 @@ async function start(config: ResolvedConfig, clock: Clock, random: Random): Prom
       'reviews service-account tokens',
       tokenReviewBackend(serviceAccounts),
     );
+    let listening: HttpsListener | undefined;
+    const discovery = oidcDiscoveryBackend({ issuer: config.issuer, address: () => listening?.address ?? '' });
+    mounts.addBuiltIn(OIDC_DISCOVERY_MOUNT, 'oidc', 'OpenID Connect discovery', discovery);
+    mounts.addBuiltIn(OIDC_KEYS_MOUNT, 'oidc', 'keys of JWT-SVIDs', oidcKeysBackend(spiffeKeys));
     mounts.restore(state.mounts);
     if (state.mounts === undefined) {
       // As development servers do.
@@ -217,6 +227,7 @@ async function start(config: ResolvedConfig, clock: Clock, random: Random): Prom
       ...tls.serverCertificate(),
       dispatcher,
     });
+    listening = listener;
     closers.push(() => listener.close());
     await spiffe.listen();
     closers.push(() => spiffe.close());

@@ -25,7 +25,6 @@ import { KubernetesClient } from './adapters/kubernetes/kubernetes-client.ts';
 import { KubernetesDeployments } from './adapters/kubernetes/kubernetes-deployments.ts';
 import { KubernetesJobs } from './adapters/kubernetes/kubernetes-jobs.ts';
 import { PolicyClient } from './adapters/opa/policy-client.ts';
-import { openTicketTransport } from './adapters/postgres/ticket-transport.ts';
 import { Registration } from './adapters/registry/registration.ts';
 import { queryLoginEntry } from './adapters/vault/query-login-entry.ts';
 import { WorkerVaultClient } from './adapters/vault/worker-vault-client.ts';
@@ -44,6 +43,7 @@ import { type QueryOptions, queryExecutor } from './executors/query.ts';
 import { testExecutor } from './executors/test.ts';
 import { transformExecutor } from './executors/transform.ts';
 import { validateExecutor } from './executors/validate.ts';
+import { openTransport } from './transport.ts';
 
 /** A worker that cannot be registered at its start goes on trying, and says at /ready that it is not. */
 const FIRST_REGISTRATION_MS = 10_000;
@@ -80,18 +80,7 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
     const { kv: kvMount, database: databaseMount } = config.security.vault.mounts;
     const secrets = new WorkerVaultClient({ client: vault, kvMount, databaseMount, metrics });
     const { agentId } = config;
-    const transport = await openTicketTransport({
-      vault,
-      kvMount,
-      databaseMount,
-      kvPollMs: config.kvPollMs,
-      database: config.postgres,
-      agentId,
-      logger: log,
-      metrics: context.metrics.credentials,
-      resources,
-      signal,
-    });
+    const transport = await openTransport(config, { vault, identity: x509, tokens, context, resources });
     for (const credential of transport.credentials) {
       secrets.hold(credential);
       security.watch(credential);

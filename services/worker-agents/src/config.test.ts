@@ -104,3 +104,22 @@ test('a type whose work is done by programs is taken only when there is one', ()
   writeFileSync(file, JSON.stringify({ run: { ...run, undo: 'gone' } }));
   expect(problemsOf(env)).toEqual(['ALLOWED_PROGRAMS_FILE: run.undo: must name a program for EXECUTE']);
 });
+
+test('tickets come from PostgreSQL unless Kafka is asked for, which needs its brokers and the orchestrator’s API', () => {
+  expect(workerConfig(NEEDED).tickets).toEqual({ transport: 'postgres' });
+  const kafka = { TICKET_TRANSPORT: 'kafka', KAFKA_BOOTSTRAP_SERVERS: 'kafka.example:9093' };
+  const url = { EXECUTION_TICKET_SERVICE_URL: 'https://orchestrator.example:8443' };
+  expect(workerConfig({ ...NEEDED, ...kafka, ...url }).tickets).toMatchObject({
+    transport: 'kafka',
+    kafka: { brokers: ['kafka.example:9093'], groupId: 'worker-agents' },
+    orchestratorUrl: 'https://orchestrator.example:8443',
+  });
+  expect(problemsOf({ TICKET_TRANSPORT: 'kafka' }).map((problem) => problem.split(':')[0])).toEqual([
+    'KAFKA_BOOTSTRAP_SERVERS',
+    'EXECUTION_TICKET_SERVICE_URL',
+  ]);
+  expect(problemsOf({ ...kafka, EXECUTION_TICKET_SERVICE_URL: 'http://orchestrator.example' })).toEqual([
+    'EXECUTION_TICKET_SERVICE_URL: must be an https address',
+  ]);
+  expect(problemsOf({ TICKET_TRANSPORT: 'carrier pigeons' })).toHaveLength(1);
+});

@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type TaskType, taskType, WORKLOADS } from '@neural-hive/contracts';
+import { KAFKA_GROUPS, type TaskType, taskType, WORKLOADS } from '@neural-hive/contracts';
 import { messageOf } from '@neural-hive/security/common';
 import {
   ConfigError,
   field,
+  type KafkaSettings,
+  kafkaSettings,
   readConfig,
   readParts,
   type SecuritySettings,
@@ -49,6 +51,7 @@ const byType = z
   .transform((text) => list(text).map((item) => item.split('=')))
   .pipe(z.array(z.tuple([taskType, z.string().regex(/^[1-9]\d{0,3}$/, 'must be a number')], 'must be TYPE=number')))
   .transform((entries): Capacity['byType'] => Object.fromEntries(entries.map(([type, most]) => [type, Number(most)])));
+const TICKETS_NEED_URL = 'EXECUTION_TICKET_SERVICE_URL: is required and not set: with Kafka, tickets are claimed there';
 const absoluteFolder = field.text().refine(isAbsolute, 'must be an absolute path');
 
 const environment = z.object({
@@ -106,6 +109,14 @@ const environment = z.object({
     .transform(list)
     .pipe(z.array(z.string().regex(/^[A-Za-z0-9_]+(\/[A-Za-z0-9_]+)*$/, 'must be paths such as deploy/allow'))),
 
+  /** Where tickets come from: rows of PostgreSQL, or Kafka with its own variables (`kafkaSettings`). */
+  TICKET_TRANSPORT: z.enum(['postgres', 'kafka']).default('postgres'),
+  /** The orchestrator's API, which says whose a ticket is. Needed with Kafka. */
+  EXECUTION_TICKET_SERVICE_URL: z
+    .string()
+    .refine((url) => URL.canParse(url) && new URL(url).protocol === 'https:', 'must be an https address')
+    .optional(),
+
   POSTGRES_HOST: field.text(),
   POSTGRES_PORT: field.port().default(5_432),
   POSTGRES_DATABASE: field.text().default('neural_hive'),
@@ -156,6 +167,9 @@ export interface WorkerConfig {
   readonly kubernetes: (KubernetesClientOptions & { readonly allowed: KubernetesAllowList }) | undefined;
   readonly queryMongodbUri: string | undefined;
   readonly postgres: { readonly host: string; readonly port: number; readonly database: string };
+  readonly tickets:
+    | { readonly transport: 'postgres' }
+    | { readonly transport: 'kafka'; readonly kafka: KafkaSettings; readonly orchestratorUrl: string };
   readonly registry: {
     readonly address: string;
     readonly host: string;
@@ -174,8 +188,9 @@ export interface WorkerConfig {
  * @throws ConfigError with every problem
  */
 export function workerConfig(env: Readonly<Record<string, string | undefined>> = process.env): WorkerConfig {
-  const { read, security, programs, targets } = readParts({
+  const { read, tickets, security, programs, targets } = readParts({
     read: () => readConfig(environment, env),
+    tickets: () => readTickets(env),
     security: () => securitySettings('worker-agents', env),
     programs: () => readPrograms(env.ALLOWED_PROGRAMS_FILE || undefined),
     targets: () =>
@@ -225,11 +240,25 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
       port: read.SERVICE_REGISTRY_PORT,
       heartbeatMs: heartbeat * 1_000,
     },
+    tickets,
     security,
     kvPollMs: read.VAULT_KV_POLL_SECONDS * 1_000,
     metrics: { host: read.METRICS_HOST, port: read.METRICS_PORT },
     management: { host: read.MANAGEMENT_HOST, port: read.MANAGEMENT_PORT },
   };
+}
+
+function readTickets(env: Readonly<Record<string, string | undefined>>): WorkerConfig['tickets'] {
+  if (env.TICKET_TRANSPORT !== 'kafka') return { transport: 'postgres' };
+  const { kafka, orchestratorUrl } = readParts({
+    kafka: () => kafkaSettings({ groupId: KAFKA_GROUPS.workers }, env),
+    orchestratorUrl: () => {
+      const url = env.EXECUTION_TICKET_SERVICE_URL;
+      if (url === undefined || url === '') throw new ConfigError([TICKETS_NEED_URL]);
+      return url;
+    },
+  });
+  return { transport: 'kafka', kafka, orchestratorUrl };
 }
 
 /** A type whose work is done by programs needs one; a job is one for EXECUTE. */

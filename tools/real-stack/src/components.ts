@@ -2,10 +2,12 @@ import { ETCD_VERSION, installEtcd } from './etcd/install.ts';
 import { FERRETDB_VERSION, installFerretDb } from './ferretdb/install.ts';
 import { installGoPeer } from './go-peer/install.ts';
 import { installHvac } from './hvac/install.ts';
+import { IMAGE_NODE_LINE } from './images/build-image.ts';
 import { INFRASTRUCTURE_TOOLS, installTool, toolVariable, toolVersion } from './infra/tools.ts';
 import { installKafka, installPlatformaticKafka, KAFKA_VERSION } from './kafka/install.ts';
 import { installKubernetes, KUBERNETES_VERSION } from './kubernetes/install.ts';
 import { installMoto, MOTO_VERSION } from './moto/install.ts';
+import { installNodes, pinnedNode } from './nodes/install.ts';
 import { installOpenBao, OPEN_BAO_VERSION, OPEN_BAO_WITH_AWSKMS } from './open-bao/install.ts';
 import { installRedis, REDIS_VERSION } from './redis/install.ts';
 import { installSpire, SPIRE_VERSION } from './spire/install.ts';
@@ -124,6 +126,14 @@ export const COMPONENTS: readonly Component[] = [
       TEMPORAL_BINARIES: process.env.TEMPORAL_BINARIES ?? (await installTemporal({ log })),
       KAFKA_JARS: process.env.KAFKA_JARS ?? (await installKafka({ log })),
       FERRETDB_BINARY: process.env.FERRETDB_BINARY ?? (await installFerretDb({ log })),
+    }),
+  },
+  {
+    // The services' Dockerfiles, carried out without a container on the Node of their base image.
+    name: 'images',
+    version: pinnedNode(IMAGE_NODE_LINE) ?? 'none',
+    install: async (log) => ({
+      IMAGE_NODE: process.env.IMAGE_NODE ?? (await installNodes({ log }))[IMAGE_NODE_LINE] ?? '',
     }),
   },
   {

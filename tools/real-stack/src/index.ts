@@ -15,6 +15,8 @@ export {
 export { installGoPeer } from './go-peer/install.ts';
 export { GuardedProcess, type GuardedProcessOptions } from './guarded-process.ts';
 export { HVAC_VERSION, installHvac } from './hvac/install.ts';
+export { type BuildImageOptions, type BuiltImage, buildImage } from './images/build-image.ts';
+export { machineNpm } from './images/machine-npm.ts';
 export { INFRASTRUCTURE_TOOLS, type InfrastructureTool, installTool, toolVersion } from './infra/tools.ts';
 export { withoutInstalling } from './install-lock.ts';
 export { filesHash, type Installation, installed } from './installation.ts';
@@ -25,12 +27,14 @@ export {
   type KafkaInstallOptions,
   PLATFORMATIC_KAFKA_VERSION,
 } from './kafka/install.ts';
+export { KafkaPlatform, type KafkaPlatformOptions, type KafkaUserRight } from './kafka/platform.ts';
 export { type KafkaServer, type StartKafkaOptions, startKafka } from './kafka/start.ts';
 export type { CallOptions, KubernetesApi, ServiceAccountTokenRequest } from './kubernetes/api.ts';
 export { installKubernetes, KUBERNETES_VERSION } from './kubernetes/install.ts';
 export { KubernetesCluster, type StartKubernetesOptions, startKubernetes } from './kubernetes/start.ts';
 export { installMoto, MOTO_VERSION } from './moto/install.ts';
 export { type AwsCredentials, type MotoServer, type StartMotoOptions, startMoto } from './moto/start.ts';
+export { installNodes } from './nodes/install.ts';
 export { type OpaServer, type StartOpaOptions, startOpa } from './opa/start.ts';
 export { type InstallOptions, installOpenBao, OPEN_BAO_VERSION, OPEN_BAO_WITH_AWSKMS } from './open-bao/install.ts';
 export { type OpenBaoServer, type StartOpenBaoOptions, startOpenBao } from './open-bao/start.ts';

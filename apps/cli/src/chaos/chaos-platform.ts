@@ -10,7 +10,7 @@ import { locateHome } from '../platform/home.ts';
 import { countOpenLeases } from '../platform/leftovers.ts';
 import { choosePorts, requireFreePorts } from '../platform/ports.ts';
 import { processTree } from '../platform/processes.ts';
-import type { Target } from './fault-schedule.ts';
+import type { Choice, Target } from './fault-schedule.ts';
 import type { Ledger } from './ledger.ts';
 
 const HIVE = fileURLToPath(new URL('../main.js', import.meta.url));
@@ -18,7 +18,11 @@ const START_LIMIT_MS = 300_000;
 const POLL_MS = 50;
 
 const ending = z.object({
-  leftovers: z.object({ roles: z.int(), sessions: z.int(), leases: z.int(), processes: z.int() }),
+  leftovers: z.object({
+    ...{ roles: z.int(), sessions: z.int(), leases: z.int(), processes: z.int() },
+    /** Of other servers than PostgreSQL. */
+    users: z.int().default(0),
+  }),
 });
 export type Leftovers = z.infer<typeof ending>['leftovers'];
 
@@ -26,10 +30,17 @@ export type Leftovers = z.infer<typeof ending>['leftovers'];
 export interface Profile {
   /** Of `hive up`, besides the data folder. */
   readonly arguments: readonly string[];
-  /** The parts that die and are started again, and how their processes are told. */
-  readonly targets: Readonly<Record<Target, (process: SeenProcess) => boolean>>;
-  /** Database logins that are leased at this moment. */
-  openLogins(data: string): number;
+  /** The parts that can be hit. */
+  readonly targets: Readonly<Record<Target, Part>>;
+  /** Database logins that are leased at this moment; undefined where only the supervisor may ask. */
+  openLogins(data: string): number | undefined;
+}
+
+interface Part {
+  /** How its processes are told. */
+  readonly is: (process: SeenProcess) => boolean;
+  /** Whether the supervisor starts it again. */
+  readonly comesBack: boolean;
 }
 
 /** A process as the system shows it. */
@@ -55,22 +66,40 @@ const worker =
 /** The server itself, or one of the processes that it made: those have their task in the place of the command line. */
 const isPostgres = ({ command }: SeenProcess): boolean => /(^|\/)postgres(:| )/.test(command);
 
+const supervised = (is: Part['is']): Part => ({ is, comesBack: true });
+/** What such a server keeps is in its memory, and its supervisor does not start it again. */
+const lasting = (program: RegExp): Part => ({ is: ({ command }) => program.test(command), comesBack: false });
+
+const SERVICES: Profile['targets'] = {
+  orchestrator: supervised(service('orchestrator-dynamic')),
+  'worker-1': supervised(worker('leases')),
+  'worker-2': supervised(worker('leases-2')),
+  registry: supervised(service('service-registry')),
+  postgres: supervised(isPostgres),
+};
+
 const LEASED = 'database/creds/';
 
 export const EMBEDDED: Profile = {
   arguments: ['--workers', String(WORKERS)],
-  targets: {
-    orchestrator: service('orchestrator-dynamic'),
-    'worker-1': worker('leases'),
-    'worker-2': worker('leases-2'),
-    registry: service('service-registry'),
-    authority: service('dev-authority'),
-    postgres: isPostgres,
-  },
+  targets: { ...SERVICES, authority: supervised(service('dev-authority')) },
   openLogins: (data) => {
     const { authority } = locateHome({ root: process.getuid?.() === 0, data });
     return countOpenLeases(join(authority, 'audit.log'), LEASED);
   },
+};
+
+export const REAL: Profile = {
+  arguments: ['--workers', String(WORKERS), '--profile', 'real'],
+  targets: {
+    ...SERVICES,
+    openbao: lasting(/(^|\/)bao server /),
+    'spire-server': lasting(/(^|\/)spire-server run /),
+    'spire-agent': lasting(/(^|\/)spire-agent run /),
+    redis: lasting(/(^|\/)redis-server /),
+    kubernetes: lasting(/(^|\/)(kubernetes kube-apiserver|etcd) /),
+  },
+  openLogins: () => undefined,
 };
 
 /** A platform that this run started, as a user starts one, in a process of its own. */
@@ -128,21 +157,21 @@ export class ChaosPlatform {
     return platform;
   }
 
-  get targets(): readonly Target[] {
-    return Object.keys(this.#profile.targets);
+  get targets(): readonly Choice[] {
+    return Object.entries(this.#profile.targets).map(([name, { comesBack }]) => ({ name, comesBack }));
   }
 
   /** Pids of a target, its first process first; none while it is not running. */
   pidsOf(target: Target): readonly number[] {
-    const matches = this.#profile.targets[target];
-    if (matches === undefined) return [];
+    const part = this.#profile.targets[target];
+    if (part === undefined) return [];
     return processTree(this.#child.pid ?? -1).filter((pid) => {
       const seen = seenProcess(pid);
-      return seen !== undefined && matches(seen);
+      return seen !== undefined && part.is(seen);
     });
   }
 
-  openLogins(): number {
+  openLogins(): number | undefined {
     return this.#profile.openLogins(this.data);
   }
 

@@ -70,11 +70,11 @@ async function runIn(folder: string, options: ChaosOptions): Promise<ChaosOutcom
   tell(verdict, onLine);
   if (unheldLogins > 0) onLine(`${unheldLogins} database logins were leased and held by nobody`);
   onLine(leftovers === undefined ? 'the platform did not end in order' : `left behind: ${JSON.stringify(leftovers)}`);
-  const { leases = 1, roles = 0, sessions = 0, processes = 1 } = leftovers ?? {};
+  const { leases = 1, roles = 0, sessions = 0, users = 0, processes = 1 } = leftovers ?? {};
   const report = {
     ...{ faults, plans: plans.length, tickets: verdict.tickets },
     ...{ lost: verdict.lost.length, doubled: verdict.doubled.length },
-    leasesLeft: unheldLogins + leases + roles + sessions,
+    leasesLeft: unheldLogins + leases + roles + sessions + users,
   };
   const clean = report.lost === 0 && report.doubled === 0 && report.leasesLeft === 0 && processes === 0;
   return { report, passed: clean && plans.every(({ view }) => view.final) };
@@ -91,7 +91,7 @@ async function disturb(
   { orchestrator }: Operator,
   { seed, minutes, onLine, signal }: ChaosOptions,
 ): Promise<Worked> {
-  const undisturbed = platform.openLogins();
+  const undisturbed = platform.openLogins() ?? 0;
   const stream = new PlanStream({ orchestrator, seed, run: randomBytes(4).toString('hex'), onLine, signal });
   const injector = new FaultInjector({ victims: platform, onLine, signal });
   const schedule = faultSchedule({ seed, minutes, targets: platform.targets });
@@ -124,7 +124,7 @@ async function disturb(
  */
 async function unheldLogins(platform: ChaosPlatform, undisturbed: number): Promise<number> {
   for (const endMs = performance.now() + LEASES_LIMIT_MS; ; await delay(POLL_MS)) {
-    const unheld = platform.openLogins() - undisturbed;
+    const unheld = (platform.openLogins() ?? undisturbed) - undisturbed;
     if (unheld <= 0 || performance.now() > endMs) return Math.max(0, unheld);
   }
 }

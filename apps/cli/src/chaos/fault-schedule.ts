@@ -3,6 +3,12 @@ import { SeededRandom } from './seeded-random.ts';
 /** What can be hit: a name that the platform's starter knows processes for. */
 export type Target = string;
 
+/** A target, and whether somebody starts it again when it was killed: else it is only paused. */
+export interface Choice {
+  readonly name: Target;
+  readonly comesBack: boolean;
+}
+
 /** One thing that is done to one or more targets at once. `kill` is SIGKILL, `pause` SIGSTOP and, later, SIGCONT. */
 export type Fault =
   | { readonly kind: 'kill'; readonly atMs: number; readonly targets: readonly Target[] }
@@ -21,7 +27,7 @@ const LONGEST_SHORT_PAUSE_MS = 4_000;
 export function faultSchedule(options: {
   readonly seed: number;
   readonly minutes: number;
-  readonly targets: readonly Target[];
+  readonly targets: readonly Choice[];
 }): readonly Fault[] {
   const random = new SeededRandom(options.seed);
   const endMs = options.minutes * 60_000;
@@ -32,8 +38,10 @@ export function faultSchedule(options: {
   const faults: Fault[] = [];
   for (let atMs = gapMs(); atMs < endMs; atMs += gapMs()) {
     const together = random.pick([1, 1, 1, 1, 2, 2, 3, options.targets.length]);
-    const targets = random.sample(options.targets, together);
-    const kind = random.pick(['kill', 'kill', 'pause']);
+    const chosen = random.sample(options.targets, together);
+    const targets = chosen.map(({ name }) => name);
+    const drawn = random.pick(['kill', 'kill', 'pause']);
+    const kind = chosen.every(({ comesBack }) => comesBack) ? drawn : 'pause';
     // Drawn in any case, so that a change of the kinds does not shift everything behind it.
     const long = random.next() < SHARE_OF_LONG_PAUSES;
     const durationMs = random.between(PAUSE_MS[0], long ? PAUSE_MS[1] : LONGEST_SHORT_PAUSE_MS);

@@ -1,12 +1,12 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EXIT, Failure } from '../failure.ts';
-import { EMBEDDED, type Profile } from './chaos-platform.ts';
+import { EMBEDDED, REAL } from './chaos-platform.ts';
 import { runChaos } from './chaos-run.ts';
 
 const HELP = `
 Starts a platform of its own, submits plans of every shape all the time, and meanwhile kills (SIGKILL) and pauses
-(SIGSTOP, SIGCONT) its processes: services, workers, the authority, PostgreSQL, one after another and together. The same
-seed makes the same faults at the same times. What the executors do goes into a ledger outside the platform. At the end it
+(SIGSTOP, SIGCONT) its processes: services, workers, the authority, PostgreSQL, one after another and together. With
+--profile real the other servers, which nobody starts again, are only paused. The same seed makes the same faults at the same times. What the executors do goes into a ledger outside the platform. At the end it
 waits until every plan is final, ends the platform, and compares.
 
 Progress goes to standard error. The last line of standard output is JSON:
@@ -40,15 +40,6 @@ function minutesOf(text: string): number {
   throw new InvalidArgumentError('It must be a number from 0.1 to 1440.');
 }
 
-function profileOf(name: Arguments['profile']): Profile {
-  if (name === 'embedded') return EMBEDDED;
-  throw new Failure(
-    EXIT.environment,
-    'There is no real profile to disturb: `hive up` knows no --profile real yet, so that Kafka, Temporal, MongoDB and ' +
-      'Redis cannot be started as one platform.',
-  );
-}
-
 async function run({ seed, minutes, profile }: Arguments): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -58,7 +49,7 @@ async function run({ seed, minutes, profile }: Arguments): Promise<void> {
   try {
     const { report, passed } = await runChaos({
       ...{ seed, minutes, onLine, signal: stop.signal },
-      profile: profileOf(profile),
+      profile: profile === 'real' ? REAL : EMBEDDED,
     });
     process.stdout.write(`${JSON.stringify(report)}\n`);
     process.exitCode = passed ? EXIT.ok : EXIT.fellShort;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SPIFFE_IDS } from '@neural-hive/contracts';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { z } from 'zod';
 import { ManagementClient } from '../client/management-client.ts';
 import { operatorIdentity } from '../client/operator.ts';
@@ -9,6 +9,9 @@ import { findPlatform } from '../client/platform-state.ts';
 import { SpiffeHttpClient } from '../client/spiffe-http.ts';
 import { servicePid, within } from './hive-process.ts';
 import { build, deploy, planOf } from './plans.ts';
+
+// A rotation is judged by as many operations as it takes, which a busy machine is slow to make.
+vi.setConfig({ testTimeout: 300_000 });
 
 const { home: data, supervisor } = inject('platform');
 const platform = findPlatform(data);
@@ -106,14 +109,14 @@ test('an authority that is killed is started again; nothing fails meanwhile, and
     if (killed === undefined) throw new Error('no authority is running');
     process.kill(killed, 'SIGKILL');
     expect(await runPlan()).toEqual(COMPLETED);
-    expect(await within(10_000, () => ![undefined, killed].includes(servicePid(supervisor, 'dev-authority')))).toBe(
+    expect(await within(60_000, () => ![undefined, killed].includes(servicePid(supervisor, 'dev-authority')))).toBe(
       true,
     );
-    expect(await within(20_000, async () => (await rotateAll()).every(Boolean))).toBe(true);
+    expect(await within(120_000, async () => (await rotateAll()).every(Boolean))).toBe(true);
   });
 });
 
-test('an authority that is silent for 10 s around a rotation makes nothing fail', { timeout: 90_000 }, async () => {
+test('an authority that is silent for 10 s around a rotation makes nothing fail', async () => {
   await expectUndisturbed(async () => {
     const silent = servicePid(supervisor, 'dev-authority');
     if (silent === undefined) throw new Error('no authority is running');
@@ -129,7 +132,7 @@ test('an authority that is silent for 10 s around a rotation makes nothing fail'
     } finally {
       process.kill(silent, 'SIGCONT');
     }
-    expect(await within(20_000, async () => (await rotateAll()).every(Boolean))).toBe(true);
+    expect(await within(120_000, async () => (await rotateAll()).every(Boolean))).toBe(true);
     expect(await runPlan()).toEqual(COMPLETED);
   });
 });

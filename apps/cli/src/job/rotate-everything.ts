@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { VAULT_MOUNTS } from '@neural-hive/contracts';
 import type { ManagementClient } from '../client/management-client.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { Output } from '../output.ts';
-import { LISTENER_NAMES, type Listener } from '../platform/announcement-users.ts';
 import { type Platform, SERVICE_IDENTITIES } from '../platform/platform.ts';
 import { rotationTotals } from './report.ts';
 
@@ -32,6 +32,10 @@ export async function rotateEverything({
         }
       }
     }
+    for (const { name, rotate } of platform.ownRotations) {
+      signal.throwIfAborted();
+      await output.step(`${round}. rotation of ${name}`, rotate);
+    }
   }
 }
 
@@ -45,16 +49,11 @@ function rotationOf(
   if (kind === 'database' || kind === 'vault-token') return () => service.rotate(name);
   const short = shortName(service);
   if (kind === 'kv') {
-    const listener = LISTENER_NAMES.find((candidate): candidate is Listener => candidate === short);
-    if (listener === undefined) return undefined;
-    return async () => {
-      let rotated = false;
-      await platform.announcements.rotate(listener, async () => {
-        rotated = await service.rotate(name);
-      });
-      return rotated;
-    };
+    const replace = platform.kvRotation(name.slice(`${VAULT_MOUNTS.kv}/`.length));
+    return replace && (() => replace(() => service.rotate(name)));
   }
+  // What a driver uses the certificate for: its connections are made anew.
+  if (name.startsWith('x509-svid/')) return () => service.rotate(name);
   if (kind === 'x509-svid') {
     return async () => {
       await service.expectChange(name);

@@ -14,7 +14,12 @@ import { withLogin } from './database.ts';
 /** The services that listen for announcements, with the KV path that holds the login they do it with. */
 const LISTENERS = { orchestrator: KV_PATHS.orchestratorKafka, worker: KV_PATHS.workerKafka } as const;
 export type Listener = keyof typeof LISTENERS;
-export const LISTENER_NAMES = Object.keys(LISTENERS) as readonly Listener[];
+const LISTENER_NAMES = Object.keys(LISTENERS) as readonly Listener[];
+
+/** Whose login a KV entry holds. */
+export function listenerOf(path: string): Listener | undefined {
+  return LISTENER_NAMES.find((name) => LISTENERS[name] === path);
+}
 
 /**
  * The logins that Vault's KV engine holds: PostgreSQL users that may listen for announcements and nothing else. They
@@ -37,12 +42,13 @@ export class AnnouncementUsers {
     });
   }
 
-  /** `settled` resolves once the service uses the new login; only then is the old one dropped. */
-  async rotate(listener: Listener, settled: () => Promise<void>): Promise<void> {
+  /** `settle` resolves once the service uses the new login, with whether it does; only then is the old one dropped. */
+  async rotate(listener: Listener, settle: () => Promise<boolean>): Promise<boolean> {
     const previous = this.#current.get(listener);
     await this.#asRotator((client) => this.#replace(client, listener));
-    await settled();
+    const settled = await settle();
     if (previous !== undefined) await this.#asRotator((client) => drop(client, previous));
+    return settled;
   }
 
   /** Drops every such user, also those that an earlier platform left behind. */

@@ -1,9 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
+import { TEMPORAL_LOGIN, VAULT_ADMIN } from '@neural-hive/vault-setup';
 import { withSuperuser } from './database.ts';
 
+/** With it OpenBao sets the password of Temporal's login, and does nothing else. */
+export const TEMPORAL_ADMIN = 'vault_temporal';
+
 /** The logins that may be there when nothing runs: everything else was leased or made for a run. */
-const LASTING_LOGINS = ['vault_admin'];
+const LASTING_LOGINS = [VAULT_ADMIN, TEMPORAL_ADMIN, TEMPORAL_LOGIN];
 
 /** Counts, as the database sees it, the logins that were leased and the sessions of such logins. */
 export async function countDatabaseLeftovers(postgres: EmbeddedPostgres): Promise<{ roles: number; sessions: number }> {

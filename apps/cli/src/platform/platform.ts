@@ -10,7 +10,7 @@ import { type AttemptLauncher, guardsIn, startAttemptLauncher } from '@neural-hi
 import { type PlatformState, writePlatformState } from '../client/platform-state.ts';
 import type { Leftovers } from '../job/report.ts';
 import type { Output } from '../output.ts';
-import { AnnouncementUsers } from './announcement-users.ts';
+import { AnnouncementUsers, listenerOf } from './announcement-users.ts';
 import { SupervisedProcess } from './child-process.ts';
 import { type JobCredential, migrate, startDatabase } from './database.ts';
 import { type Home, locateHome, makeHome } from './home.ts';
@@ -18,7 +18,7 @@ import { countDatabaseLeftovers } from './leftovers.ts';
 import { type SupervisorLock, takeLock } from './lock.ts';
 import { choosePorts, type Ports, requireFreePorts } from './ports.ts';
 import { processesWith, processStart, processTree } from './processes.ts';
-import { type Adapters, type ProfileName, profileOf, type Surroundings } from './profile.ts';
+import { type Adapters, type ProductionLogins, type ProfileName, profileOf, type Surroundings } from './profile.ts';
 import { applySetup } from './secrets-setup.ts';
 import { launcherSocket, serviceSpecs } from './services.ts';
 import { type Programs, programsInPlace, stagePrograms } from './staging.ts';
@@ -43,7 +43,6 @@ export interface PlatformOptions {
 export class Platform {
   readonly home: Home;
   readonly state: PlatformState;
-  readonly announcements: AnnouncementUsers;
   readonly adapters: Adapters;
   /** Logins that were leased for one job of the start, the migrations, and given back. */
   readonly jobCredentials: readonly JobCredential[];
@@ -55,7 +54,6 @@ export class Platform {
   private constructor(parts: Parts, output: Output, readyMs: number) {
     this.home = parts.home;
     this.state = parts.state;
-    this.announcements = parts.announcements;
     this.adapters = { ...parts.surroundings.adapters, database: databaseOf(parts.postgres) };
     this.jobCredentials = parts.jobCredentials;
     this.readyMs = readyMs;
@@ -79,6 +77,23 @@ export class Platform {
   /** Gives one workload a new X509-SVID now. */
   rotateX509(spiffeId: string): Promise<void> {
     return this.#parts.surroundings.rotateX509(spiffeId);
+  }
+
+  /**
+   * Replaces the login that a KV entry holds. `move` has its reader look at the entry; resolves with whether it moved, when
+   * the old login is gone. Undefined for an entry that is not replaced here.
+   */
+  kvRotation(path: string): ((move: () => Promise<boolean>) => Promise<boolean>) | undefined {
+    const { announcements, surroundings } = this.#parts;
+    const { production } = surroundings;
+    if (production !== undefined) return (move) => production.rotate(path, move);
+    const listener = listenerOf(path);
+    return listener && announcements && ((move) => announcements.rotate(listener, move));
+  }
+
+  /** Credentials that no service reports, and how each is replaced. */
+  get ownRotations(): ProductionLogins['others'] {
+    return this.#parts.surroundings.production?.others ?? [];
   }
 
   /** Pids of the supervisor and of everything it started. */
@@ -118,7 +133,8 @@ interface Parts {
   postgres: EmbeddedPostgres;
   surroundings: Surroundings;
   vault: VaultClient;
-  announcements: AnnouncementUsers;
+  /** Undefined where tickets travel by other means. */
+  announcements?: AnnouncementUsers;
   jobCredentials: readonly JobCredential[];
   launcher: AttemptLauncher;
   services: SupervisedProcess[];
@@ -178,16 +194,22 @@ async function open(options: PlatformOptions, output: Output, parts: Partial<Par
     auth: tokenAuth({ token: surroundings.rootToken }),
   });
   parts.vault = vault;
-  const announcements = new AnnouncementUsers({ vault, postgres });
-  parts.announcements = announcements;
+  const { production } = surroundings;
+  if (production === undefined) parts.announcements = new AnnouncementUsers({ vault, postgres });
   await output.step('Applying policies, roles and schemas', async () => {
-    await applySetup({ vault, postgres, others: surroundings.setup });
+    const others = { ...surroundings.setup, ...(await production?.prepareDatabase(postgres)) };
+    await applySetup({ vault, postgres, others });
     // What a killed platform left behind: its leases end here, and with them its logins.
     await revokeAllLeases(vault, { force: !durable });
-    await announcements.dropAll();
+    await parts.announcements?.dropAll();
     parts.jobCredentials = await migrate(postgres, vault);
-    await announcements.create();
+    await parts.announcements?.create();
   });
+  if (production !== undefined) {
+    await output.step('Making the first logins of Kafka and MongoDB, and starting Temporal', () =>
+      production.complete(vault, postgres),
+    );
+  }
   options.signal?.throwIfAborted();
   if (users.separated) {
     parts.launcher = await startAttemptLauncher({
@@ -272,6 +294,7 @@ async function closeParts(parts: Partial<Parts>): Promise<Omit<Leftovers, 'proce
   await Promise.all((parts.services ?? []).map((service) => attempt(() => service.stop())));
   await attempt(() => parts.launcher?.close());
   await attempt(() => parts.announcements?.dropAll());
+  await attempt(() => parts.surroundings?.production?.drop());
   const { postgres, surroundings, vault } = parts;
   if (parts.abandoned && vault !== undefined) await attempt(() => revokeAllLeases(vault));
   if (postgres !== undefined) await attempt(async () => Object.assign(left, await countDatabaseLeftovers(postgres)));

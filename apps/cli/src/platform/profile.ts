@@ -1,3 +1,4 @@
+import type { EmbeddedPostgres } from '@neural-hive/embedded-postgres';
 import type { Secret } from '@neural-hive/security/common';
 import type { VaultClient } from '@neural-hive/security/vault';
 import type { SetupParameters } from '@neural-hive/vault-setup';
@@ -46,6 +47,11 @@ export interface Surroundings {
   readonly setup: Pick<SetupParameters, 'jwt' | 'kubernetes' | 'redis'>;
   /** Where a workload, or the operator, gets its identity. */
   workloadSocket(workload: string): string;
+  /**
+   * Where tickets travel by other means than rows of PostgreSQL: the logins for it, which KV holds, and what else was chosen
+   * with it.
+   */
+  readonly production?: ProductionLogins;
   /** What a service is told in its environment of where it is. */
   environment(service: ServiceProgram): Readonly<Record<string, string>>;
   /** Gives one workload a new X509-SVID now. */
@@ -54,6 +60,23 @@ export interface Surroundings {
   countLeftovers(vault: VaultClient | undefined): Promise<{ readonly leases: number; readonly users?: number }>;
   /** Stops the servers. Idempotent. */
   close(): Promise<void>;
+}
+
+/** Logins that are made by no lease and no announcement: the profile makes and replaces them. */
+export interface ProductionLogins {
+  /** Before the set-up is applied: what it needs to know of what was made in the database. */
+  prepareDatabase(postgres: EmbeddedPostgres): Promise<Pick<SetupParameters, 'temporal'>>;
+  /** After it: the first logins, and the servers that need one themselves. */
+  complete(vault: VaultClient, postgres: EmbeddedPostgres): Promise<void>;
+  /**
+   * Replaces the login of a KV entry. `move` has its reader look at the entry; resolves with whether it moved, when the old
+   * login is gone.
+   */
+  rotate(path: string, move: () => Promise<boolean>): Promise<boolean>;
+  /** Credentials of the servers themselves, which no service reports. */
+  readonly others: readonly { readonly name: string; rotate(): Promise<void> }[];
+  /** Deletes the logins, when the services have ended. */
+  drop(): Promise<void>;
 }
 
 /** One way of having what the services stand on. */

@@ -36,7 +36,7 @@ test('whatever the bytes are, they are read or laid aside as the contract has it
       const reading = read(value);
       if (reading.ok) return;
       const record = { topic: 't', partition: 0, offset: '1', timestamp: '5', key: key && Buffer.from(key), value };
-      const dead = unreadableOf(record, reading, { movedBy: 'test', nowMs: 1 });
+      const dead = unreadableOf(record, reading, { movedBy: 'test', nowMs: 1, maxMessageBytes: 65_536 });
       expect(deadMessage.parse(dead)).toEqual(dead);
       expect(Buffer.from(dead.value ?? '', 'base64')).toEqual(value);
       expect(dead.sha256).toBe(createHash('sha256').update(value).digest('hex'));
@@ -49,7 +49,11 @@ test('whatever the bytes are, they are read or laid aside as the contract has it
 test('a message that is too large to be kept is known by its place, size and digest', () => {
   const value = Buffer.alloc(2 * 1024 * 1024, 'a');
   const record = { topic: 't', partition: 4, offset: '12', timestamp: '-1', key: null, value };
-  const dead = unreadableOf(record, { reason: 'too-large', problem: 'x' }, { movedBy: 'test', nowMs: 1 });
+  const dead = unreadableOf(
+    record,
+    { reason: 'too-large', problem: 'x' },
+    { movedBy: 'test', nowMs: 1, maxMessageBytes: 65_536 },
+  );
   expect(deadMessage.parse(dead)).toMatchObject({
     value: null,
     bytes: value.length,

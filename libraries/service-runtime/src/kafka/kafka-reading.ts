@@ -27,8 +27,10 @@ export type KafkaReading<T> =
 
 const KNOWN_SCHEMA_VERSION = 1;
 const MOST_PROBLEM_CHARACTERS = 2_000;
-/** What a dead letter keeps whole. */
+/** What a dead letter keeps whole, at most. */
 const MOST_KEPT_BYTES = 262_144;
+/** Of what a message may have, what a value may have that is kept in one: base64 and the rest have to fit as well. */
+const KEPT_SHARE = 1 / 4;
 
 /** Reads an untrusted message. Never throws for what is in it. */
 export function readKafkaRecord<T>(
@@ -64,10 +66,12 @@ function isObject(json: JsonValue): json is { readonly [name: string]: JsonValue
 export function unreadableOf(
   record: KafkaRecord,
   { reason, problem }: Problem,
-  { movedBy, nowMs }: { readonly movedBy: string; readonly nowMs: number },
+  options: { readonly movedBy: string; readonly nowMs: number /** Of the letter. */; readonly maxMessageBytes: number },
 ): UnreadableMessage {
   const { topic, partition, offset, timestamp } = record;
   const value = record.value ?? Buffer.alloc(0);
+  const { movedBy, nowMs, maxMessageBytes } = options;
+  const mostKept = Math.min(MOST_KEPT_BYTES, maxMessageBytes * KEPT_SHARE);
   const writtenMs = Number(timestamp);
   return {
     kind: 'unreadable',
@@ -77,7 +81,7 @@ export function unreadableOf(
     key: record.key === null ? null : record.key.toString('utf8').toWellFormed().slice(0, 1_024),
     bytes: value.length,
     sha256: createHash('sha256').update(value).digest('hex'),
-    value: value.length <= MOST_KEPT_BYTES ? value.toString('base64') : null,
+    value: value.length <= mostKept ? value.toString('base64') : null,
     moved_at: nowMs,
     moved_by: movedBy,
     schema_version: 1,

@@ -29,14 +29,19 @@ export class KafkaSender {
   }
 
   /** Resolves when the message is durable. @throws KafkaSendError */
-  async send(topic: string, key: string | null, message: object): Promise<void> {
+  async send(
+    topic: string,
+    key: string | null,
+    message: object,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
     const value = Buffer.from(JSON.stringify(message), 'utf8');
     if (value.length > this.#maxMessageBytes) {
       const rule = `${value.length} bytes are more than the ${this.#maxMessageBytes} of a message`;
       throw new KafkaSendError('too-large', `Sending to ${topic}: ${rule}`);
     }
     try {
-      await this.#producer.send({ topic, acks: ALL, messages: [{ key, value }] });
+      await this.#producer.send({ topic, acks: ALL, messages: [{ key, value, headers: { ...headers } }] });
     } catch (error) {
       const tooLarge = (error as { type?: unknown }).type === 'MESSAGE_TOO_LARGE';
       const code = tooLarge ? 'too-large' : 'not-acknowledged';

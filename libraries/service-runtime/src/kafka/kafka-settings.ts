@@ -29,7 +29,7 @@ const environment = z.object({
   KAFKA_ENABLE_AUTO_COMMIT: z.literal('false', 'must be false: a position is kept when its message is done').optional(),
   KAFKA_SSL_CA_LOCATION: field.text().optional(),
   KAFKA_CONSUMER_GROUP_ID: field.text().optional(),
-  KAFKA_MAX_MESSAGE_BYTES: field.count({ min: 16_384, max: 100_000_000 }).default(1_000_000),
+  KAFKA_MAX_MESSAGE_BYTES: field.count({ min: 65_536, max: 100_000_000 }).default(1_000_000),
   KAFKA_SESSION_TIMEOUT_SECONDS: field.seconds({ min: 6, max: 300 }).default(10),
 });
 

@@ -87,7 +87,8 @@ export class LastingConsumer {
     this.#failure = crash;
     const crashed = this.#consumer;
     logger.error({ error: messageOf(crash) }, 'the consumer ended: beginning again');
-    await crashed?.destroy().catch(() => undefined);
+    // Not waited for: kafkajs may wait for answers that cannot come, and the group goes by the member's silence.
+    crashed?.destroy().catch(() => undefined);
     for (let attempt = 0; !this.#closing.signal.aborted; attempt += 1) {
       onRestart?.();
       try {

@@ -8,6 +8,7 @@ import type { TicketClaims } from '../ports/ticket-desk.ts';
 import { ApiError } from './api-error.ts';
 import { Authenticator, type AuthenticatorOptions } from './authenticator.ts';
 import { deadLetterRoutes } from './dead-letter-routes.ts';
+import { OPENAPI_PATH, openApiDocument } from './openapi.ts';
 import { permission } from './permission.ts';
 import { planRoutes } from './plan-routes.ts';
 import { ticketRoutes } from './ticket-routes.ts';
@@ -58,6 +59,8 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const may = permission(new Authenticator(authentication));
   planRoutes(app, { engine, may, now: () => clock.now(), signal: stopping.signal });
   deadLetterRoutes(app, { engine, may });
+  const description = openApiDocument();
+  app.get(OPENAPI_PATH, may('DescribeApi'), async () => description);
   if (claims !== undefined) ticketRoutes(app, { claims, may });
   await app.listen({ host, port });
   const address = app.server.address();

@@ -5,7 +5,7 @@ import { ApiError } from './api-error.ts';
 import type { PlanRoutesOptions } from './plan-routes.ts';
 import { readQuery, readWish } from './requests.ts';
 
-const listQuery = z.strictObject({
+export const deadLetterListQuery = z.strictObject({
   all: z
     .enum(['true', 'false'])
     .default('false')
@@ -19,7 +19,7 @@ export function deadLetterRoutes(
   { engine, may }: Pick<PlanRoutesOptions, 'engine' | 'may'>,
 ): void {
   app.get('/api/v1/dead-letters', may('ListDeadLetters'), async (request) => ({
-    deadLetters: await engine.deadLetters(readQuery(listQuery, request)),
+    deadLetters: await engine.deadLetters(readQuery(deadLetterListQuery, request)),
   }));
 
   app.get('/api/v1/dead-letters/:id', may('GetDeadLetter'), async (request) => {

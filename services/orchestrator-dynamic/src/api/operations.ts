@@ -31,6 +31,7 @@ export const OPERATIONS = {
   ListPlans: 'read',
   WatchPlan: 'read',
   ReadTelemetry: 'read',
+  DescribeApi: 'read',
   ListDeadLetters: 'read',
   GetDeadLetter: 'read',
   RetryDeadLetter: 'submit',

@@ -26,7 +26,7 @@ export interface PlanRoutesOptions {
 }
 
 const text = z.string().max(4_096).nullable().default(null);
-const WISHES = {
+export const WISHES = {
   approve: { operation: 'ApprovePlan', body: z.strictObject({ comment: text }).transform(({ comment }) => comment) },
   reject: { operation: 'RejectPlan', body: z.strictObject({ comment: text }).transform(({ comment }) => comment) },
   cancel: { operation: 'CancelPlan', body: z.strictObject({ reason: text }).transform(({ reason }) => reason) },
@@ -34,15 +34,15 @@ const WISHES = {
   resume: { operation: 'ResumePlan', body: z.strictObject({}).transform(() => null) },
 } as const satisfies Record<WishAction, { operation: Operation; body: z.ZodType<string | null> }>;
 
-const listQuery = z.strictObject({
+export const planListQuery = z.strictObject({
   status: z.enum(PLAN_STATUSES).optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
-const telemetryQuery = z.strictObject({
+export const telemetryQuery = z.strictObject({
   after: z.string().refine(isTelemetryCursor, 'must be the cursor of an event').default('0-0'),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
-const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0) });
+export const eventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).default(0) });
 
 /** `/api/v1/plans`, what is below it, `/api/v1/decisions` and `/api/v1/telemetry`. Every route names its operation; the caller is checked before the body is read. */
 export function planRoutes(app: FastifyInstance, options: PlanRoutesOptions): void {
@@ -62,7 +62,7 @@ export function planRoutes(app: FastifyInstance, options: PlanRoutesOptions): vo
   });
 
   app.get('/api/v1/plans', may('ListPlans'), async (request) => {
-    const { status, limit } = readQuery(listQuery, request);
+    const { status, limit } = readQuery(planListQuery, request);
     return { plans: await engine.list({ status, limit }) };
   });
 

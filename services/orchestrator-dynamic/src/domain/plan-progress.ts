@@ -122,7 +122,8 @@ function stepOf(before: TicketState | undefined, ticket: TicketState) {
         ? 'ended'
         : 'retry';
   }
-  if (before?.fencingToken !== ticket.fencingToken && ticket.stage === 'published') return 'claimed';
+  const claimed = ticket.fencingToken > (before?.fencingToken ?? 0);
+  if (claimed && ticket.stage === 'published') return 'claimed';
   if (before?.stage === ticket.stage) return undefined;
   if (ticket.stage === 'published') return 'published';
   return ticket.stage === 'backoff' ? 'retry' : undefined;

@@ -25,7 +25,9 @@ export class MemoryTicketBus implements TicketBus {
   /** Lays a message back that was not done with. */
   giveBack(ticket: ExecutionTicket): void {
     this.#waiting.push(ticket);
-    this.#wake();
+    const wake = this.#wake;
+    this.#wake = () => undefined;
+    wake();
   }
 
   /** The next message of one of the types, once there is one; undefined when `signal` is aborted. */
@@ -35,11 +37,15 @@ export class MemoryTicketBus implements TicketBus {
       if (at >= 0) return this.#waiting.splice(at, 1)[0];
       await new Promise<void>((resolve) => {
         const others = this.#wake;
-        this.#wake = () => {
-          others();
+        const go = (): void => {
+          signal.removeEventListener('abort', go);
           resolve();
         };
-        signal.addEventListener('abort', () => resolve(), { once: true });
+        this.#wake = () => {
+          others();
+          go();
+        };
+        signal.addEventListener('abort', go, { once: true });
       });
     }
     return undefined;

@@ -1,120 +1,11 @@
-import type { ExecutionTicket, TaskType } from '@neural-hive/contracts';
-import { Secret } from '@neural-hive/security/common';
-import pg from 'pg';
-import { Registry } from 'prom-client';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { PostgresTicketSource, TICKET_CHANNELS } from '../adapters/postgres/ticket-source.ts';
-import type { Capacity } from '../domain/capacity.ts';
-import type { Executed } from '../domain/execution-result.ts';
-import { executionSettings } from '../domain/execution-settings.ts';
-import type { Execution, Executor } from '../domain/executor.ts';
+import { expect, test } from 'vitest';
 import { TicketFailure } from '../domain/failure.ts';
-import type { ExecutionSecrets, TicketSource } from '../domain/ports.ts';
-import { startTicketDatabase, type TicketDatabase } from '../testing/database.ts';
+import type { TicketSource } from '../domain/ports.ts';
 import { ticketOf } from '../testing/tickets.ts';
-import { TicketWorker } from './ticket-worker.ts';
-import { workerMetrics } from './worker-metrics.ts';
+import { type Execute, endless, workerStage } from '../testing/worker-stage.ts';
 
-let database: TicketDatabase;
-let pool: pg.Pool;
-let listener: pg.Client;
-const sources = new Set<PostgresTicketSource>();
-const workers: TicketWorker[] = [];
-
-beforeAll(async () => {
-  database = await startTicketDatabase();
-  pool = new pg.Pool({ ...database.worker, max: 4 });
-  listener = new pg.Client(database.worker);
-  await listener.connect();
-  listener.on('notification', ({ channel, payload = '' }) => {
-    for (const source of sources) source.notify(channel, payload);
-  });
-  for (const channel of TICKET_CHANNELS) await listener.query(`listen ${channel}`);
-});
-
-afterAll(async () => {
-  await listener?.end();
-  await pool?.end();
-  await database?.stop();
-});
-
-let ticketNumber = 0;
-let ticketId = '';
-beforeEach(() => {
-  ticketNumber += 1;
-  ticketId = `plan.task-${ticketNumber}`;
-});
-
-afterEach(async () => {
-  await Promise.all(workers.splice(0).map((worker) => worker.drain(0)));
-  sources.clear();
-});
-
-const stored = new Map<string, unknown>();
-const secrets: ExecutionSecrets = {
-  settingsFor: () => Promise.resolve(executionSettings.parse({})),
-  getExecutionCredentials: () => Promise.resolve(new Secret({})),
-  storeResult: (id, result) => {
-    stored.set(id, result);
-    return Promise.resolve(`worker/results/${id}`);
-  },
-};
-
-type Execute = (execution: Execution) => Promise<Executed>;
-
-interface Setup {
-  readonly capacity?: Capacity;
-  readonly agentId?: string;
-  readonly storeResult?: ExecutionSecrets['storeResult'];
-  /** Methods to put in place of the source's own, which it is given. */
-  readonly instead?: (own: Pick<TicketSource, 'claim' | 'finish'>) => Partial<TicketSource>;
-}
-
-function worker(executors: Partial<Record<TaskType, Execute>>, setup: Setup = {}): TicketWorker {
-  const source = new PostgresTicketSource(pool);
-  const own = { claim: source.claim.bind(source), finish: source.finish.bind(source) };
-  if (setup.instead !== undefined) Object.assign(source, setup.instead(own));
-  sources.add(source);
-  const log = { info: () => {}, warn: () => {}, error: () => {} };
-  const made = new TicketWorker({
-    source,
-    secrets: { ...secrets, ...(setup.storeResult && { storeResult: setup.storeResult }) },
-    executors: Object.entries(executors).map(([type, execute]) => ({ type, execute }) as Executor),
-    capacity: setup.capacity ?? { total: 4, byType: {} },
-    publisher: { agentId: setup.agentId ?? 'agent-1', spiffeId: 'spiffe://neural-hive.local/ns/a/sa/b' },
-    metrics: workerMetrics(new Registry()),
-    log,
-  });
-  workers.push(made);
-  return made;
-}
-
-const publish = (fields: Partial<ExecutionTicket> & Pick<ExecutionTicket, 'task_type'>): Promise<void> =>
-  database.publish(ticketOf({ ticket_id: ticketId, ...fields }));
-
-const result = (id = ticketId) => expect.poll(() => database.result(id), { timeout: 10_000 });
-
-/** Runs until it is aborted, and tells when it began. */
-function endless(): { execute: Execute; started: Promise<void>; aborted: Promise<void> } {
-  let begin: () => void = () => {};
-  let end: () => void = () => {};
-  const started = new Promise<void>((resolve) => {
-    begin = resolve;
-  });
-  const aborted = new Promise<void>((resolve) => {
-    end = resolve;
-  });
-  const execute: Execute = ({ signal }) => {
-    begin();
-    return new Promise((_, reject) => {
-      signal.addEventListener('abort', () => {
-        end();
-        reject(signal.reason);
-      });
-    });
-  };
-  return { execute, started, aborted };
-}
+const stage = workerStage();
+const { worker, publish, result } = stage;
 
 test('a ticket is executed and its result is published', async () => {
   const made = worker({ BUILD: async () => ({ output: { artifact: 'a' }, logs: ['built'] }) });
@@ -138,7 +29,7 @@ test('announced tickets are taken without waiting for the poll', async () => {
   });
   const waitedMs: number[] = [];
   for (let index = 0; index < 9; index += 1) {
-    const id = `${ticketId}-${index}`;
+    const id = `${stage.ticketId}-${index}`;
     await publish({ task_type: 'BUILD', ticket_id: id });
     const publishedMs = performance.now();
     await result(id).toMatchObject({ status: 'COMPLETED' });
@@ -159,11 +50,11 @@ test('a failure says its class', async () => {
 test('a type without an executor is left to others', async () => {
   worker({ BUILD: async () => ({ output: {} }) });
   await publish({ task_type: 'DEPLOY' });
-  const probe = `${ticketId}-probe`;
-  await database.publish(ticketOf({ ticket_id: probe, task_type: 'BUILD' }));
+  const probe = `${stage.ticketId}-probe`;
+  await stage.database.publish(ticketOf({ ticket_id: probe, task_type: 'BUILD' }));
   await result(probe).toMatchObject({ status: 'COMPLETED' });
-  expect(await database.result(ticketId)).toBeUndefined();
-  await database.cancel(ticketId);
+  expect(await stage.database.result(stage.ticketId)).toBeUndefined();
+  await stage.database.cancel(stage.ticketId);
 });
 
 test('no more of one type run at the same time than allowed, the urgent ones first', async () => {
@@ -175,7 +66,7 @@ test('no more of one type run at the same time than allowed, the urgent ones fir
     ['high', 'HIGH'],
     ['normal', 'NORMAL'],
   ] as const) {
-    await database.publish(ticketOf({ ticket_id: `${ticketId}-${id}`, task_type: 'BUILD', priority }));
+    await stage.database.publish(ticketOf({ ticket_id: `${stage.ticketId}-${id}`, task_type: 'BUILD', priority }));
   }
   worker(
     {
@@ -190,7 +81,7 @@ test('no more of one type run at the same time than allowed, the urgent ones fir
     },
     { capacity: { total: 4, byType: { BUILD: 1 } } },
   );
-  await result(`${ticketId}-low`).toMatchObject({ status: 'COMPLETED' });
+  await result(`${stage.ticketId}-low`).toMatchObject({ status: 'COMPLETED' });
   expect(order).toEqual(['HIGH', 'NORMAL', 'LOW']);
   expect(most).toBe(1);
 });
@@ -200,9 +91,9 @@ test('item 39: a cancelled ticket stops and publishes nothing', async () => {
   worker({ BUILD: execute });
   await publish({ task_type: 'BUILD' });
   await started;
-  await database.cancel(ticketId);
+  await stage.database.cancel(stage.ticketId);
   await aborted;
-  expect(await database.result(ticketId)).toBeUndefined();
+  expect(await stage.database.result(stage.ticketId)).toBeUndefined();
 });
 
 test('an attempt that another has overtaken stops, and its result is not taken', async () => {
@@ -218,14 +109,14 @@ test('an attempt that another has overtaken stops, and its result is not taken',
   );
   await publish({ task_type: 'BUILD' });
   await started;
-  await database.admin.query(
+  await stage.database.admin.query(
     "update tickets.ticket set fencing_token = nextval('tickets.fencing_token') where ticket_id = $1",
-    [ticketId],
+    [stage.ticketId],
   );
   await aborted;
   expect(finished).toBeUndefined();
-  expect(await database.result(ticketId)).toBeUndefined();
-  await database.cancel(ticketId);
+  expect(await stage.database.result(stage.ticketId)).toBeUndefined();
+  await stage.database.cancel(stage.ticketId);
 });
 
 test('an attempt that cannot be heard stops before its ticket is taken over', async () => {
@@ -245,7 +136,7 @@ test('an attempt that cannot be heard stops before its ticket is taken over', as
   await aborted;
   // It stops 3 s after the last heartbeat, half a second before another may have its ticket; the rest is for a busy machine.
   expect(performance.now() - startedMs).toBeLessThan(5_000);
-  await database.cancel(ticketId);
+  await stage.database.cancel(stage.ticketId);
 });
 
 test('item 43: a worker that ends lets its tickets finish within the grace, and hands back the rest at once', async () => {
@@ -254,55 +145,12 @@ test('item 43: a worker that ends lets its tickets finish within the grace, and 
   await publish({ task_type: 'BUILD' });
   await started;
   await first.drain(50);
-  const { rows } = await database.admin.query('select state from tickets.ticket where ticket_id = $1', [ticketId]);
+  const { rows } = await stage.database.admin.query('select state from tickets.ticket where ticket_id = $1', [
+    stage.ticketId,
+  ]);
   expect(rows).toEqual([{ state: 'queued' }]);
   worker({ BUILD: async () => ({ output: { by: 'second' } }) }, { agentId: 'agent-2' });
   await result().toMatchObject({ status: 'COMPLETED', agent_id: 'agent-2' });
-});
-
-test('item 36: the output of a sensitive ticket goes to the secrets, and only its reference travels', async () => {
-  worker({ QUERY: async () => ({ output: { rows: 'hidden' }, logs: ['hidden'] }) });
-  await publish({ task_type: 'QUERY', metadata: { security_level: 'CONFIDENTIAL' } });
-  await result().toMatchObject({ output_reference: `worker/results/${ticketId}`, result: { output: {}, logs: [] } });
-  expect(stored.get(ticketId)).toMatchObject({ output: { rows: 'hidden' }, logs: ['hidden'] });
-});
-
-test('marked outputs go to the secrets, and the rest travels', async () => {
-  worker({ QUERY: async () => ({ output: { rows: 'hidden', row_count: '1' } }) });
-  await publish({ task_type: 'QUERY', parameters: { sensitive: 'rows' } });
-  await result().toMatchObject({
-    output_reference: `worker/results/${ticketId}`,
-    result: { output: { row_count: '1' } },
-  });
-  expect(stored.get(ticketId)).toMatchObject({ output: { rows: 'hidden', row_count: '1' } });
-});
-
-test('a sensitive result waits for the secrets to answer, and its ticket stays held', async () => {
-  let failures = 3;
-  let executed = 0;
-  const execute: Execute = async () => {
-    executed += 1;
-    return { output: { rows: 'hidden' } };
-  };
-  const storeResult: ExecutionSecrets['storeResult'] = (...args) => {
-    failures -= 1;
-    return failures >= 0 ? Promise.reject(new Error('sealed')) : secrets.storeResult(...args);
-  };
-  worker({ QUERY: execute }, { storeResult });
-  await publish({ task_type: 'QUERY', security_level: 'RESTRICTED' });
-  await result().toMatchObject({ status: 'COMPLETED', output_reference: `worker/results/${ticketId}` });
-  expect(executed).toBe(1);
-});
-
-test('a sensitive result that cannot be kept is a failure, and nothing of it travels', async () => {
-  const refused = new TicketFailure('fenced', 'A newer attempt has stored its result already');
-  worker(
-    { QUERY: async () => ({ output: { rows: 'hidden' }, logs: ['hidden'] }) },
-    { storeResult: () => Promise.reject(refused) },
-  );
-  await publish({ task_type: 'QUERY', security_level: 'RESTRICTED' });
-  await result().toMatchObject({ status: 'FAILED', error_class: 'fenced', output_reference: null });
-  expect(JSON.stringify(await database.result(ticketId))).not.toContain('hidden');
 });
 
 test('a worker that is full asks for no more, whatever waits, until a ticket ends', async () => {
@@ -323,14 +171,14 @@ test('a worker that is full asks for no more, whatever waits, until a ticket end
   await publish({ task_type: 'BUILD', priority: 'CRITICAL' });
   await started;
   const asked = limits.length;
-  const waiting = `${ticketId}-waiting`;
-  await database.publish(ticketOf({ ticket_id: waiting, task_type: 'BUILD' }));
+  const waiting = `${stage.ticketId}-waiting`;
+  await stage.database.publish(ticketOf({ ticket_id: waiting, task_type: 'BUILD' }));
   // Another worker that has a place takes it; the full one was told of it just the same.
   worker({ BUILD: async () => ({ output: {} }) }, { agentId: 'agent-2' });
   await result(waiting).toMatchObject({ status: 'COMPLETED', agent_id: 'agent-2' });
   expect([limits.length, Math.max(...limits)]).toEqual([asked, 1]);
   expect(full.telemetry()).toMatchObject({ active: 1, capacity: 1 });
-  await database.cancel(ticketId);
+  await stage.database.cancel(stage.ticketId);
 });
 
 test('of two tickets of one priority the one whose deadline is nearer is taken first', async () => {
@@ -340,7 +188,7 @@ test('of two tickets of one priority the one whose deadline is nearer is taken f
     ['soon', 3_000_000_000_000],
   ] as const) {
     const sla = { deadline, timeout_ms: 20_000, max_retries: 0 };
-    await database.publish(ticketOf({ ticket_id: `${ticketId}-${name}`, task_type: 'BUILD', sla }));
+    await stage.database.publish(ticketOf({ ticket_id: `${stage.ticketId}-${name}`, task_type: 'BUILD', sla }));
   }
   worker({
     BUILD: async ({ ticket }) => {
@@ -348,9 +196,9 @@ test('of two tickets of one priority the one whose deadline is nearer is taken f
       return { output: {} };
     },
   });
-  await result(`${ticketId}-late`).toMatchObject({ status: 'COMPLETED' });
-  await result(`${ticketId}-soon`).toMatchObject({ status: 'COMPLETED' });
-  expect(order).toEqual([`${ticketId}-soon`, `${ticketId}-late`]);
+  await result(`${stage.ticketId}-late`).toMatchObject({ status: 'COMPLETED' });
+  await result(`${stage.ticketId}-soon`).toMatchObject({ status: 'COMPLETED' });
+  expect(order).toEqual([`${stage.ticketId}-soon`, `${stage.ticketId}-late`]);
 });
 
 test('a result waits for the transport to take it, and the work is not done again', async () => {
@@ -391,8 +239,8 @@ test('a ticket whose deadline has passed is not begun', async () => {
 
 test('what is no ticket is answered as such', async () => {
   worker({ BUILD: async () => ({ output: {} }) });
-  const ticket = { ...ticketOf({ task_type: 'BUILD', ticket_id: ticketId }), priority: 'URGENT' };
-  await database.admin.query('select tickets.publish(0, 1, $1)', [JSON.stringify(ticket)]);
+  const ticket = { ...ticketOf({ task_type: 'BUILD', ticket_id: stage.ticketId }), priority: 'URGENT' };
+  await stage.database.admin.query('select tickets.publish(0, 1, $1)', [JSON.stringify(ticket)]);
   await result().toMatchObject({ status: 'FAILED', error_class: 'parameters', plan_id: 'plan-1' });
 });
 

@@ -3,9 +3,12 @@ import {
   deadMessage,
   type ExecutionTicket,
   KAFKA_GROUPS,
+  KAFKA_RIGHTS,
+  KAFKA_TOPICS,
   type TaskType,
   TOPICS,
 } from '@neural-hive/contracts';
+import { KafkaPlatform } from '@neural-hive/real-stack';
 import { silentLogger } from '@neural-hive/security/common';
 import type { RotatingCredential } from '@neural-hive/security/credentials';
 import type { KafkaLogin } from '@neural-hive/security/kafka';
@@ -15,7 +18,6 @@ import { expect } from 'vitest';
 import { type KafkaTransport, openKafkaTransport } from '../adapters/kafka/kafka-transport.ts';
 import { kafkaWorkerMetrics } from '../adapters/kafka/kafka-worker-metrics.ts';
 import { ClaimTable } from './claim-table.ts';
-import { KafkaPlatform } from './kafka-platform.ts';
 import { startTicketApi, type TicketApi } from './ticket-api.ts';
 import type { StagedSource, TransportStage } from './ticket-source-contract.ts';
 
@@ -54,7 +56,11 @@ export class KafkaTicketStage implements TransportStage {
   }
 
   static async open(): Promise<KafkaTicketStage> {
-    const platform = await KafkaPlatform.open({ maxMessageBytes: 4 * 1024 * 1024 });
+    const platform = await KafkaPlatform.open({
+      topics: KAFKA_TOPICS,
+      rights: KAFKA_RIGHTS,
+      maxMessageBytes: 4 * 1024 * 1024,
+    });
     const table = new ClaimTable();
     const stage = new KafkaTicketStage(
       platform,
@@ -91,13 +97,22 @@ export class KafkaTicketStage implements TransportStage {
 
   async open(agentId: string): Promise<StagedSource> {
     const transport = await this.worker(agentId);
+    let frozen = false;
     return {
       source: transport.source,
       brought: async (count) => {
         await expect.poll(() => transport.waiting, { timeout: 60_000 }).toBe(count);
       },
-      freeze: () => transport.freeze(),
-      close: () => transport.close(),
+      freeze: async () => {
+        frozen = true;
+        transport.freeze();
+      },
+      close: async () => {
+        const closing = transport.close();
+        // kafkajs waits for answers that cannot come.
+        if (frozen) closing.catch(() => undefined);
+        else await closing;
+      },
     };
   }
 

@@ -7,15 +7,17 @@ export interface BrokerAccess {
   readonly reads: readonly string[];
 }
 
+const PROBES = 'platform.probes';
 const TICKETS = TASK_TYPES.map(TOPICS.tickets);
 
 export const BROKER_ACCESS: readonly BrokerAccess[] = [
   {
     service: 'orchestrator-dynamic',
-    writes: [...TICKETS, TOPICS.ticketsDlq, TOPICS.decisionsDlq],
+    writes: [...TICKETS, TOPICS.ticketsDlq, TOPICS.decisionsDlq, PROBES],
     reads: [TOPICS.decisions, TOPICS.results],
   },
-  { service: 'worker-agents', writes: [TOPICS.results], reads: TICKETS },
+  // A message that is no ticket is put aside by the worker that read it.
+  { service: 'worker-agents', writes: [TOPICS.results, TOPICS.ticketsDlq, PROBES], reads: TICKETS },
 ];
 
 export const BROKER_TOPICS: readonly string[] = [

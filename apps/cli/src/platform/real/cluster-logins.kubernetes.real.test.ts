@@ -11,9 +11,9 @@ test('tokens are replaced in their files while nobody else can read them', { tim
   const data = mkdtempSync(join(tmpdir(), 'logins-'));
   const root = process.getuid?.() === 0;
   const home = { ...locateHome({ root, data }), run: data };
-  const { KUBERNETES_BINARIES: binaries = '', ETCD_BINARY: etcd = '' } = process.env;
+  const { KUBERNETES_BINARIES: kubernetes = '', ETCD_BINARY: etcd = '' } = process.env;
   const users = chooseUsers({ root, data });
-  const logins = await startClusterLogins({ home, users, binaries, etcd, log: () => undefined });
+  const logins = await startClusterLogins({ home, users, kubernetes, etcd, log: () => undefined });
   try {
     expect(logins.version).toMatch(/^1\.\d+\.\d+$/);
     const before = new Map(WORKLOAD_NAMES.map((name) => [name, readFileSync(logins.tokenFile(name), 'utf8')]));

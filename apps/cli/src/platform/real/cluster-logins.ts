@@ -30,14 +30,14 @@ export interface StartClusterOptions {
   readonly home: Home;
   readonly users: ServiceUsers;
   /** The folder with the programs of Kubernetes. */
-  readonly binaries: string;
+  readonly kubernetes: string;
   readonly etcd: string;
   readonly log: (line: string) => void;
 }
 
 /** Starts an API server that knows the services' accounts, and keeps a token of each, bound to a pod of it, in a file. */
 export async function startClusterLogins(options: StartClusterOptions): Promise<ClusterLogins> {
-  const { home, users, binaries, etcd, log } = options;
+  const { home, users, kubernetes: binaries, etcd, log } = options;
   const cluster = await startKubernetes({ parts: 'api-server', binaries, etcd, log });
   let timer: NodeJS.Timeout | undefined;
   const close = async (): Promise<void> => {

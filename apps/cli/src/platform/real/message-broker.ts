@@ -5,19 +5,14 @@ import { KAFKA_VERSION, type KafkaServer, startKafka } from '@neural-hive/real-s
 import { kafkaScramUsers } from '@neural-hive/security/kafka';
 import type { VaultClient } from '@neural-hive/security/vault';
 import { USER_ADMIN_PATHS } from '@neural-hive/vault-setup';
-import {
-  type AclEntry,
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  Kafka,
-  logLevel,
-  ResourcePatternTypes,
-} from 'kafkajs';
+import kafkajs, { type AclEntry, type AclOperationTypes as AclOperation } from 'kafkajs';
 import { rotateKafka } from '../../commands/rotate-kafka.ts';
 import type { Home } from '../home.ts';
 import { BROKER_ACCESS, BROKER_TOPICS, type BrokerAccess } from './broker-access.ts';
 import { type LoginPath, type RotatorPlace, rotateAsOperator } from './user-rotator.ts';
+
+// It is a CommonJS module whose names Node does not find by itself.
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } = kafkajs;
 
 export interface MessageBroker {
   readonly version: string;
@@ -28,7 +23,7 @@ export interface MessageBroker {
   /** Makes topics and access, tells OpenBao who may make users, and makes the first user of each service. */
   prepare(vault: VaultClient, place: RotatorPlace): Promise<void>;
   /** Replaces the user that a KV entry names; resolves when every reader has moved and the old one is gone. */
-  rotate(path: LoginPath, place: RotatorPlace): Promise<string>;
+  rotate(path: LoginPath, place: RotatorPlace, onWritten?: () => void): Promise<string>;
   /** Users of services. */
   countUsers(): Promise<number>;
   /** Deletes the users of services, whose readers have ended. */
@@ -62,11 +57,13 @@ export async function startMessageBroker(options: {
   const users = kafkaScramUsers({ brokers: [broker], tls: { ca }, login: () => superUser });
   const ofServices = async (): Promise<readonly string[]> =>
     (await users.list()).filter((name) => name !== superUser.username);
-  const rotate = (place: RotatorPlace, path: LoginPath, template?: string): Promise<string> =>
-    rotateAsOperator(
-      place,
-      { path, adminPath: USER_ADMIN_PATHS.kafka, ...(template === undefined ? {} : { template }) },
-      (common, output) => rotateKafka({ ...common, broker: [broker], ca: caFile }, output),
+  const rotate = (
+    place: RotatorPlace,
+    path: LoginPath,
+    more: { readonly template?: string; readonly onWritten?: () => void },
+  ): Promise<string> =>
+    rotateAsOperator(place, { path, adminPath: USER_ADMIN_PATHS.kafka, ...more }, (common, output) =>
+      rotateKafka({ ...common, broker: [broker], ca: caFile }, output),
     );
   return {
     version: KAFKA_VERSION,
@@ -76,9 +73,9 @@ export async function startMessageBroker(options: {
       await makeTopicsAndAccess(kafka);
       const { username, password } = superUser;
       await vault.kv().write(USER_ADMIN_PATHS.kafka, { username, password: password.reveal() });
-      for (const { path, service } of FIRST_USERS) await rotate(place, path, templateOf(service));
+      for (const { path, service } of FIRST_USERS) await rotate(place, path, { template: templateOf(service) });
     },
-    rotate: (path, place) => rotate(place, path),
+    rotate: (path, place, onWritten) => rotate(place, path, onWritten === undefined ? {} : { onWritten }),
     countUsers: async () => (await ofServices()).length,
     async deleteUsers() {
       for (const name of await ofServices()) await users.deleteUser(name, {});
@@ -108,7 +105,7 @@ async function makeTopicsAndAccess({ broker, ca, superUser }: KafkaServer): Prom
 /** Reading and writing a topic, by its name, include seeing it. */
 function aclsOf({ service, writes, reads }: BrokerAccess): AclEntry[] {
   const anybody = { principal: `User:${templateOf(service)}`, host: '*', permissionType: AclPermissionTypes.ALLOW };
-  const onTopic = (operation: AclOperationTypes) => (resourceName: string) => ({
+  const onTopic = (operation: AclOperation) => (resourceName: string) => ({
     ...{ ...anybody, operation, resourceName, resourceType: AclResourceTypes.TOPIC },
     resourcePatternType: ResourcePatternTypes.LITERAL,
   });

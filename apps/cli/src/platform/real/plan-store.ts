@@ -18,7 +18,7 @@ export interface PlanStore {
   /** Tells OpenBao who may make users, and makes the orchestrator's first one. */
   prepare(vault: VaultClient, place: RotatorPlace): Promise<void>;
   /** Replaces the orchestrator's user; resolves when it has moved and the old one is gone. */
-  rotate(place: RotatorPlace): Promise<string>;
+  rotate(place: RotatorPlace, onWritten?: () => void): Promise<string>;
   /** Users of services. */
   countUsers(): Promise<number>;
   /** Drops the users of services, whose readers have ended. */
@@ -55,14 +55,13 @@ export async function startPlanStore(options: {
       const { users } = (await database.command({ usersInfo: 1 })) as unknown as { users: readonly { user: string }[] };
       return users.map(({ user }) => user).filter((name) => name !== username);
     });
-  const rotate = (place: RotatorPlace, template?: string): Promise<string> =>
+  const rotate = (
+    place: RotatorPlace,
+    more: { readonly template?: string; readonly onWritten?: () => void },
+  ): Promise<string> =>
     rotateAsOperator(
       place,
-      {
-        path: KV_PATHS.orchestratorMongodb,
-        adminPath: USER_ADMIN_PATHS.mongodb,
-        ...(template === undefined ? {} : { template }),
-      },
+      { path: KV_PATHS.orchestratorMongodb, adminPath: USER_ADMIN_PATHS.mongodb, ...more },
       (common, output) => rotateMongodb({ ...common, uri, ca: caFile, database: DATABASE, role: [] }, output),
     );
   return {
@@ -71,9 +70,9 @@ export async function startPlanStore(options: {
     caFile,
     async prepare(vault, place) {
       await vault.kv().write(USER_ADMIN_PATHS.mongodb, { username, password });
-      await rotate(place, username);
+      await rotate(place, { template: username });
     },
-    rotate: (place) => rotate(place),
+    rotate: (place, onWritten) => rotate(place, onWritten === undefined ? {} : { onWritten }),
     countUsers: async () => (await ofServices()).length,
     deleteUsers: async () => {
       for (const name of await ofServices()) await asAdmin((database) => database.command({ dropUser: name }));

@@ -2,10 +2,14 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import {
   installEtcd,
+  installFerretDb,
+  installKafka,
   installKubernetes,
   installOpenBao,
   installRedis,
   installSpire,
+  installTemporal,
+  installTemporalSdk,
   withoutInstalling,
 } from '@neural-hive/real-stack';
 import { messageOf } from '@neural-hive/security/common';
@@ -19,6 +23,18 @@ export interface RealPrograms {
   readonly redis: string | GivenRedis;
   readonly kubernetes: string;
   readonly etcd: string;
+}
+
+/** What the production engine and its transport need besides. */
+export interface ProductionPrograms {
+  /** The folder with Kafka's jars. */
+  readonly kafka: string;
+  readonly ferretdb: string;
+  readonly temporal: string;
+  /** The folder with the packages of Temporal. */
+  readonly temporalSdk: string;
+  /** Reads Temporal's password, as its server's password command. */
+  readonly bao: string;
 }
 
 interface Search {
@@ -38,7 +54,7 @@ interface Search {
 
 const quiet = { log: () => undefined };
 
-const SEARCHES: Readonly<Record<keyof RealPrograms, Search>> = {
+const SEARCHES = {
   openbao: {
     serves: 'secrets and leases',
     given: givenOpenBao,
@@ -76,7 +92,43 @@ const SEARCHES: Readonly<Record<keyof RealPrograms, Search>> = {
     cached: () => installEtcd(quiet),
     component: 'etcd',
   },
-};
+} as const satisfies Readonly<Record<keyof RealPrograms, Search>>;
+
+const PRODUCTION_SEARCHES = {
+  kafka: {
+    serves: 'the transport of tickets',
+    variable: 'KAFKA_JARS',
+    cached: () => installKafka(quiet),
+    component: 'kafka',
+  },
+  ferretdb: {
+    serves: 'the store of plans',
+    variable: 'FERRETDB_BINARY',
+    onPath: { programs: ['ferretdb'], folder: false },
+    cached: () => installFerretDb(quiet),
+    component: 'ferretdb',
+  },
+  temporal: {
+    serves: 'durable workflows',
+    variable: 'TEMPORAL_BINARIES',
+    onPath: { programs: ['temporal-server', 'temporal-sql-tool'], folder: true },
+    cached: () => installTemporal(quiet),
+    component: 'temporal',
+  },
+  temporalSdk: {
+    serves: 'the orchestrator as a client of Temporal',
+    variable: 'TEMPORAL_SDK',
+    cached: () => installTemporalSdk(quiet),
+    component: 'temporal',
+  },
+  bao: {
+    serves: 'the password of Temporal',
+    variable: 'BAO_BINARY',
+    onPath: { programs: ['bao'], folder: false },
+    cached: () => installOpenBao(quiet),
+    component: 'openbao',
+  },
+} as const satisfies Readonly<Record<keyof ProductionPrograms, Search>>;
 
 /** A server or a program that the environment names, then PATH, then what `tools/real-stack` has installed. */
 async function find(
@@ -103,10 +155,13 @@ async function find(
  * Finds all programs, and installs none.
  * @throws Failure that lists what is missing, with the command that installs it
  */
-export async function findPrograms(env: NodeJS.ProcessEnv = process.env): Promise<RealPrograms> {
+async function findAll<Name extends string>(
+  searches: Readonly<Record<Name, Search>>,
+  env: NodeJS.ProcessEnv,
+): Promise<Readonly<Record<Name, string | GivenOpenBao | GivenRedis>>> {
   const found: Record<string, string | GivenOpenBao | GivenRedis> = {};
   const missing: { component: string; line: string }[] = [];
-  for (const [name, search] of Object.entries(SEARCHES)) {
+  for (const [name, search] of Object.entries<Search>(searches)) {
     try {
       found[name] = await find(search, env);
     } catch (error) {
@@ -114,9 +169,24 @@ export async function findPrograms(env: NodeJS.ProcessEnv = process.env): Promis
       missing.push({ component, line: `${component} (${serves}): ${messageOf(error)}` });
     }
   }
-  if (missing.length === 0) return found as unknown as RealPrograms;
-  const command = `npm run real -- install ${missing.map(({ component }) => component).join(' ')}`;
-  throw new Failure(EXIT.environment, `The real profile lacks servers. Install them with: ${command}`, {
-    details: missing.map(({ line }) => line),
-  });
+  if (missing.length === 0) return found as Record<Name, string | GivenOpenBao | GivenRedis>;
+  const components = [...new Set(missing.map(({ component }) => component))].join(' ');
+  throw new Failure(
+    EXIT.environment,
+    `The real profile lacks servers. Install them with: npm run real -- install ${components}`,
+    { details: missing.map(({ line }) => line) },
+  );
+}
+
+/** For everything but the production engine. @throws Failure */
+export async function findPrograms(env: NodeJS.ProcessEnv = process.env): Promise<RealPrograms> {
+  return (await findAll(SEARCHES, env)) as unknown as RealPrograms;
+}
+
+/** For the production engine as well. @throws Failure */
+export async function findProductionPrograms(
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<RealPrograms & ProductionPrograms> {
+  const searches = { ...SEARCHES, ...PRODUCTION_SEARCHES };
+  return (await findAll(searches, env)) as unknown as RealPrograms & ProductionPrograms;
 }

@@ -7,7 +7,8 @@ import { startClusterLogins } from './cluster-logins.ts';
 import type { GivenOpenBao } from './given-servers.ts';
 import { startIdentities } from './identities.ts';
 import { countServerLeases } from './leases.ts';
-import { findPrograms } from './programs.ts';
+import { startProductionServers } from './production-servers.ts';
+import { findProductionPrograms, findPrograms } from './programs.ts';
 import { openRegistryStore } from './registry-store.ts';
 import { serverLog } from './server-log.ts';
 
@@ -20,13 +21,22 @@ export const realProfile: Profile = {
     if (!users.separated) {
       throw environmentFailure('The real profile needs root: SPIRE tells the services apart by the uid of each.');
     }
-    await findPrograms();
+    await (engineOf(process.env) === 'temporal' ? findProductionPrograms() : findPrograms());
   },
   start: startReal,
 };
 
+type Engine = 'postgres' | 'temporal';
+
+/** ORCHESTRATOR_ENGINE, as the orchestrator reads it: `postgres` leaves Temporal, Kafka and MongoDB out. */
+function engineOf({ ORCHESTRATOR_ENGINE: engine = 'postgres' }: NodeJS.ProcessEnv): Engine {
+  if (engine === 'postgres' || engine === 'temporal') return engine;
+  throw environmentFailure(`ORCHESTRATOR_ENGINE is ${engine}; it must be postgres or temporal.`);
+}
+
 async function startReal({ home, users }: ProfileOptions): Promise<Surroundings> {
-  const programs = await findPrograms();
+  const productionPrograms = engineOf(process.env) === 'temporal' ? await findProductionPrograms() : undefined;
+  const programs = productionPrograms ?? (await findPrograms());
   const opened: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(opened.splice(0).map((server) => server.close()));
@@ -37,19 +47,20 @@ async function startReal({ home, users }: ProfileOptions): Promise<Surroundings>
     return server;
   };
   const log = (name: string) => serverLog(home, name);
+  const secrets = open(openSecrets(programs.openbao, log('openbao')));
+  const identities = open(startIdentities({ home, users, binaries: programs.spire, log: log('spire') }));
   const starting = [
-    open(openSecrets(programs.openbao, log('openbao'))),
-    open(startIdentities({ home, users, binaries: programs.spire, log: log('spire') })),
+    secrets,
+    identities,
     open(openRegistryStore({ home, redis: programs.redis, log: log('redis') })),
-    open(
-      startClusterLogins({
-        ...{ home, users, etcd: programs.etcd, binaries: programs.kubernetes, log: log('kubernetes') },
-      }),
-    ),
+    open(startClusterLogins({ ...programs, home, users, log: log('kubernetes') })),
+    productionPrograms === undefined
+      ? undefined
+      : open(startProductionServers({ home, log, programs: productionPrograms, vault: secrets, identities })),
   ] as const;
   try {
-    const [secrets, identities, store, cluster] = await Promise.all(starting);
-    copyFileSync(secrets.caFile, home.caFile);
+    const [bao, spire, store, cluster, production] = await Promise.all(starting);
+    copyFileSync(bao.caFile, home.caFile);
     chmodSync(home.caFile, 0o644);
     const login = (service: ServiceProgram): Record<string, string> => ({
       VAULT_AUTH_METHOD: 'kubernetes',
@@ -63,27 +74,32 @@ async function startReal({ home, users }: ProfileOptions): Promise<Surroundings>
     };
     return {
       adapters: {
-        secrets: `OpenBao ${secrets.version}`,
+        secrets: `OpenBao ${bao.version}`,
         login: `service account token, reviewed by Kubernetes ${cluster.version}`,
-        identity: `SPIRE ${identities.version}, one uid for each service`,
+        identity: `SPIRE ${spire.version}, one uid for each service`,
         workflow: 'reducer over PostgreSQL',
         tickets: 'rows of PostgreSQL',
         plans: 'PostgreSQL',
+        ...production?.adapters,
         registry: `Redis ${store.version}`,
       },
-      address: secrets.address,
-      rootToken: secrets.rootToken,
+      address: bao.address,
+      rootToken: bao.rootToken,
       setup: {
-        jwt: { jwksUrl: identities.jwks.url, jwksCa: identities.jwks.ca },
+        jwt: { jwksUrl: spire.jwks.url, jwksCa: spire.jwks.ca },
         kubernetes: cluster.setup,
         redis: store.setup,
       },
-      workloadSocket: () => identities.socket,
-      environment: (service) => ({ ...login(service), ...(service === 'service-registry' ? registry : {}) }),
-      rotateX509: (spiffeId) => identities.rotateX509(spiffeId),
+      ...(production === undefined ? {} : { production: production.logins }),
+      workloadSocket: () => spire.socket,
+      environment: (service) => ({
+        ...login(service),
+        ...(service === 'service-registry' ? registry : production?.environment(service)),
+      }),
+      rotateX509: (spiffeId) => spire.rotateX509(spiffeId),
       async countLeftovers(vault) {
         const leases = vault === undefined ? 0 : await countServerLeases(vault);
-        return { leases, users: await store.countUsers() };
+        return { leases, users: (await store.countUsers()) + ((await production?.countUsers()) ?? 0) };
       },
       close,
     };

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AUDIENCES, type KV_PATHS } from '@neural-hive/contracts';
+import type { KvUserStep } from '@neural-hive/security/credentials';
 import { JwtSource } from '@neural-hive/security/spiffe';
 import { USER_ROTATOR_ROLE } from '@neural-hive/vault-setup';
 import type { RotateOptions } from '../../commands/rotate.ts';
@@ -18,6 +19,8 @@ export interface RotatorPlace {
   readonly vaultAddress: string;
 }
 
+const WRITTEN: KvUserStep = 'written';
+
 /** Seconds that the readers of an entry may take to move to its new login. */
 const DEADLINE_SECONDS = 60;
 
@@ -27,7 +30,18 @@ const DEADLINE_SECONDS = 60;
  */
 export async function rotateAsOperator(
   { home, socket, vaultAddress }: RotatorPlace,
-  { path, adminPath, ...first }: { readonly path: LoginPath; readonly adminPath: string; readonly template?: string },
+  {
+    path,
+    adminPath,
+    onWritten = () => undefined,
+    ...first
+  }: {
+    readonly path: LoginPath;
+    readonly adminPath: string;
+    readonly template?: string;
+    /** The new login is in KV, and its readers are waited for. */
+    readonly onWritten?: () => void;
+  },
   command: (options: RotateOptions, output: Output) => Promise<number>,
 ): Promise<string> {
   const jwtFile = join(home.run, 'operator.jwt');
@@ -53,7 +67,9 @@ export async function rotateAsOperator(
     };
     const code = await command(options, {
       json: true,
-      line: () => undefined,
+      line: (text) => {
+        if (text.startsWith(`${WRITTEN} `)) onWritten();
+      },
       heading: () => undefined,
       step: (_, work) => work(),
       result: (value) => {

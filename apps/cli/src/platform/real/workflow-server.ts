@@ -11,9 +11,7 @@ import type { SetupParameters } from '@neural-hive/vault-setup';
 import { EXIT, Failure } from '../../failure.ts';
 import { withLogin, withSuperuser } from '../database.ts';
 import { type Home, makeFolder } from '../home.ts';
-
-/** Sets the password of Temporal's login, for OpenBao, and does nothing else. */
-export const TEMPORAL_ADMIN = 'vault_temporal';
+import { TEMPORAL_ADMIN } from '../leftovers.ts';
 
 /** Of Temporal, where its login may connect: into the platform's own it may not. */
 const DATABASE = 'temporal';

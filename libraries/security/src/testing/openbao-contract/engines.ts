@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import pg from 'pg';
 import { rejectsWith, type Topic } from '../vault-contract/topic.ts';
-import { DATABASE_MOUNT, KV_MOUNT, PKI_MOUNT, PKI_ROLE } from '../vault-target.ts';
+import { DATABASE_MOUNT, PKI_MOUNT, PKI_ROLE } from '../vault-target.ts';
 
 /** Engines, and calls of engines, that the dev authority lacks. */
 export const engines: Topic = (test, vault) => {
@@ -28,15 +28,6 @@ export const engines: Topic = (test, vault) => {
     await rejectsWith(vault().root.cubbyhole().read('mine'), 'not-found');
     await client.rotateToken();
     await rejectsWith(client.cubbyhole().read('mine'), 'not-found');
-  });
-
-  test('entries of metadata are changed one by one', async () => {
-    const kv = vault().root.kv(KV_MOUNT);
-    await kv.writeMetadata('app/entries', { maxVersions: 3, customMetadata: { a: '1', b: '2' } });
-    await kv.patchMetadata('app/entries', { customMetadata: { b: null, c: '3' } });
-    const { customMetadata, maxVersions } = await kv.metadata('app/entries');
-    assert.deepEqual(customMetadata, { a: '1', c: '3' });
-    assert.equal(maxVersions, 3);
   });
 
   test('a static role keeps its name while its password changes', async () => {

@@ -89,4 +89,13 @@ export const secrets: Topic = (test, vault) => {
     assert.deepEqual([metadata.maxVersions, metadata.casRequired, metadata.oldestVersion], [2, true, 2]);
     assert.deepEqual(metadata.customMetadata, { owner: 'team' });
   });
+
+  test('entries of metadata are changed one by one', async () => {
+    const kv = vault().root.kv(KV_MOUNT);
+    await kv.writeMetadata('app/entries', { maxVersions: 3, customMetadata: { a: '1', b: '2' } });
+    await kv.patchMetadata('app/entries', { customMetadata: { b: null, c: '3' } });
+    const { customMetadata, maxVersions } = await kv.metadata('app/entries');
+    assert.deepEqual(customMetadata, { a: '1', c: '3' });
+    assert.equal(maxVersions, 3);
+  });
 };

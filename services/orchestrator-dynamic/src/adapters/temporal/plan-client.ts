@@ -1,5 +1,5 @@
 import type { PlanEvent } from '../../domain/index.ts';
-import { NEWS_SIGNAL, WISH_UPDATE, type WishAnswer, WORKFLOW, workflowIdOf } from './plan-messages.ts';
+import { NEWS_SIGNAL, type PlanInput, WISH_UPDATE, type WishAnswer, WORKFLOW, workflowIdOf } from './plan-messages.ts';
 import type { ClientConnection, TemporalSdk, WorkflowClient } from './temporal-sdk.ts';
 
 export interface PlanClientOptions {
@@ -7,6 +7,8 @@ export interface PlanClientOptions {
   readonly connection: ClientConnection;
   readonly namespace: string;
   readonly taskQueue: string;
+  /** See `PlanInput`. */
+  readonly maxEvents?: number | undefined;
 }
 
 /** Reaches the workflow of a plan. One that is not there, or has ended, is started: it goes on from the store. */
@@ -14,11 +16,13 @@ export class PlanClient {
   readonly #workflows: WorkflowClient;
   readonly #sdk: TemporalSdk;
   readonly #taskQueue: string;
+  readonly #maxEvents: number | undefined;
 
-  constructor({ sdk, connection, namespace, taskQueue }: PlanClientOptions) {
+  constructor({ sdk, connection, namespace, taskQueue, maxEvents }: PlanClientOptions) {
     this.#workflows = new sdk.Client({ connection, namespace }).workflow;
     this.#sdk = sdk;
     this.#taskQueue = taskQueue;
+    this.#maxEvents = maxEvents;
   }
 
   async start(planId: string): Promise<void> {
@@ -39,10 +43,11 @@ export class PlanClient {
   }
 
   #startOptions(planId: string) {
+    const input: PlanInput = { planId, ...(this.#maxEvents !== undefined && { maxEvents: this.#maxEvents }) };
     return {
       workflowId: workflowIdOf(planId),
       taskQueue: this.#taskQueue,
-      args: [{ planId }],
+      args: [input],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'USE_EXISTING',
     } as const;

@@ -12,6 +12,8 @@ export const WISH_UPDATE = 'wish';
 
 export interface PlanInput {
   readonly planId: string;
+  /** A run goes on as a new one after so many events of its history. Default 4,000; the server warns from 10,240. */
+  readonly maxEvents?: number;
 }
 
 export interface WishAnswer {

@@ -80,6 +80,7 @@ export class PlanWorker {
           taskQueue,
           workflowBundle,
           activities,
+          stickyQueueScheduleToStartTimeout: '2s',
           shutdownGraceTime: '10s',
           shutdownForceTime: '20s',
         }),

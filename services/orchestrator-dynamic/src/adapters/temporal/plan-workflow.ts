@@ -42,7 +42,7 @@ const news = defineSignal<[unknown]>(NEWS_SIGNAL);
 const wish = defineUpdate<WishAnswer, [unknown]>(WISH_UPDATE);
 
 /** A run goes on as a new one after so much history of its own; what it loaded at the start does not count. */
-const MAX_HISTORY_EVENTS = 4_000;
+const MAX_EVENTS = 4_000;
 const MAX_HISTORY_BYTES = 8 * 1024 * 1024;
 /** Events are kept together, up to so many, for one trip to the store. */
 const MAX_BATCH = 100;
@@ -56,7 +56,8 @@ interface Arrival {
  * Runs one plan: next event, decide, carry out, keep. The plan is loaded from the store, so that a run may begin anywhere:
  * the first, one that goes on for another, one that undoes again after the end.
  */
-export async function runPlan({ planId }: PlanInput): Promise<PlanOutcome> {
+export async function runPlan(input: PlanInput): Promise<PlanOutcome> {
+  const { planId } = input;
   const inbox: Arrival[] = [];
   setHandler(news, (event) => {
     if (isEventOfPlan(event)) inbox.push({ event });
@@ -66,25 +67,26 @@ export async function runPlan({ planId }: PlanInput): Promise<PlanOutcome> {
     if (!isEventOfPlan(event)) return Promise.resolve({ refusal: 'it is no event of a plan' });
     return new Promise((answer) => inbox.push({ event, answer }));
   });
-  const plan = await PlanInWork.load(planId, inbox);
+  const plan = await PlanInWork.load(input, inbox);
   return plan === undefined ? 'UNKNOWN' : plan.live();
 }
 
 class PlanInWork {
-  readonly #planId: string;
+  readonly #input: PlanInput;
   readonly #run: PlanRun;
   readonly #inbox: Arrival[];
   readonly #alarm = new Alarm();
   readonly #begun = workflowInfo();
   #admitting = false;
 
-  private constructor(planId: string, run: PlanRun, inbox: Arrival[]) {
-    this.#planId = planId;
+  private constructor(input: PlanInput, run: PlanRun, inbox: Arrival[]) {
+    this.#input = input;
     this.#run = run;
     this.#inbox = inbox;
   }
 
-  static async load(planId: string, inbox: Arrival[]): Promise<PlanInWork | undefined> {
+  static async load(input: PlanInput, inbox: Arrival[]): Promise<PlanInWork | undefined> {
+    const { planId } = input;
     const head = await loadHead({ planId });
     if (head === null) return undefined;
     const tickets = [];
@@ -93,7 +95,7 @@ class PlanInWork {
       if (page.length === 0) break;
       tickets.push(...page);
     }
-    return new PlanInWork(planId, new PlanRun(head, tickets), inbox);
+    return new PlanInWork(input, new PlanRun(head, tickets), inbox);
   }
 
   async live(): Promise<PlanOutcome> {
@@ -108,7 +110,7 @@ class PlanInWork {
       if (run.state.status === 'ADMITTING' && !this.#admitting) this.#admit();
       if (run.ended && allHandlersFinished()) return run.state.status;
       if (run.ended) await condition(() => arrived() || allHandlersFinished());
-      else if (this.#isFull() && allHandlersFinished()) await continueAsNew<typeof runPlan>({ planId: this.#planId });
+      else if (this.#isFull() && allHandlersFinished()) await continueAsNew<typeof runPlan>(this.#input);
       else await this.#alarm.wait(run.timers.earliestMs(), arrived);
     }
   }
@@ -136,7 +138,7 @@ class PlanInWork {
     if (this.#admitting) return false;
     const { historyLength, historySize } = workflowInfo();
     const own = historyLength - this.#begun.historyLength;
-    return own > MAX_HISTORY_EVENTS || historySize - this.#begun.historySize > MAX_HISTORY_BYTES;
+    return own > (this.#input.maxEvents ?? MAX_EVENTS) || historySize - this.#begun.historySize > MAX_HISTORY_BYTES;
   }
 
   async #work(): Promise<void> {
@@ -186,7 +188,7 @@ class PlanInWork {
 
   async #try(commands: readonly PlanCommand[]): Promise<PlanEvent | undefined> {
     const items = commands.filter(isOutward).map((command) => ({ kind: 'command', command }) as const);
-    for (const step of stepsOf({ planId: this.#planId, seq: 0 }, items, null)) {
+    for (const step of stepsOf({ planId: this.#input.planId, seq: 0 }, items, null)) {
       const { meanwhile, undeliverable } = await carryOut(step);
       for (const { ticketId, reason } of undeliverable) this.#fail(ticketId, reason);
       if (meanwhile !== null) return meanwhile;

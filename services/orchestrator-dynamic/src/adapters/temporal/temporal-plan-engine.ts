@@ -50,6 +50,8 @@ export interface TemporalPlanEngineOptions {
   readonly runWorker: RunWorker;
   readonly namespace: string;
   readonly taskQueue: string;
+  /** A run of a plan's workflow goes on as a new one after so many events of its history. Default 4,000. */
+  readonly maxEvents?: number;
   readonly store: PlanStore;
   readonly desk: TicketDesk;
   readonly bus: TicketBus;
@@ -62,7 +64,8 @@ export interface TemporalPlanEngineOptions {
   readonly metrics?: EngineMetrics;
 }
 
-type ResolvedOptions = Required<Omit<TemporalPlanEngineOptions, 'log'>> & Pick<TemporalPlanEngineOptions, 'log'>;
+type Optional = 'log' | 'maxEvents';
+type ResolvedOptions = Required<Omit<TemporalPlanEngineOptions, Optional>> & Pick<TemporalPlanEngineOptions, Optional>;
 
 /** A plan that was stored by a process which died before it started the workflow is found after so long. */
 const SWEEP_MS = 60_000;

@@ -49,6 +49,8 @@ export interface WorkerOptions {
   readonly taskQueue: string;
   readonly workflowBundle: object;
   readonly activities: object;
+  /** How long a task waits for the worker that has its workflow in memory, before any other may take it. */
+  readonly stickyQueueScheduleToStartTimeout: string;
   readonly shutdownGraceTime: string;
   readonly shutdownForceTime: string;
 }

@@ -46,8 +46,8 @@ export interface KafkaTransport {
   connections(): ReadonlyMap<number, number>;
   /** Keeps the positions and leaves the group. */
   close(): Promise<void>;
-  /** Reads no more and keeps nothing, as a process that is stopped: what it holds is found by others. */
-  freeze(): Promise<void>;
+  /** Reads no more and keeps nothing from now on, as a process that is stopped: what it holds is found by others. */
+  freeze(): void;
 }
 
 /** The worker's end of Kafka: tickets in, results and what is no ticket out, under one login that rotates. */
@@ -62,7 +62,7 @@ export async function openKafkaTransport(options: KafkaTransportOptions): Promis
     maxMessageBytes,
     bury: (record, problem) => {
       const key = record.key?.toString('utf8') ?? null;
-      const letter = unreadableOf(record, problem, { movedBy: agentId, nowMs: systemClock.now() });
+      const letter = unreadableOf(record, problem, { movedBy: agentId, nowMs: systemClock.now(), maxMessageBytes });
       return sender.send(TOPICS.ticketsDlq, key, letter);
     },
     onArrival: () => announce(),
@@ -117,12 +117,14 @@ export async function openKafkaTransport(options: KafkaTransportOptions): Promis
       await consumer.close();
       await producer.close();
     },
-    freeze: async () => {
+    freeze: () => {
       feed.close();
-      await consumer.destroy();
+      consumer.destroy().catch(() => undefined);
     },
   };
 }
+
+const MOST_CONSUMER_CHARACTERS = 100;
 
 export interface KafkaLoginsOptions {
   readonly vault: VaultClient;
@@ -139,8 +141,9 @@ export interface KafkaLoginsOptions {
 /** The login that is kept at `secret/worker/kafka`. */
 export function openKafkaLogins(options: KafkaLoginsOptions): Promise<RotatingCredential<KafkaLogin>> {
   const { vault, kvMount: mount, kvPollMs: pollMs, agentId, logger, metrics, signal } = options;
+  const consumer = agentId.slice(0, MOST_CONSUMER_CHARACTERS);
   return RotatingCredential.open({
-    provider: kvSecret(vault, KV_PATHS.workerKafka, { mount, pollMs, parse: parseKafkaLogin, consumer: agentId }),
+    provider: kvSecret(vault, KV_PATHS.workerKafka, { mount, pollMs, parse: parseKafkaLogin, consumer }),
     logger,
     signal,
     ...(metrics !== undefined && { metrics }),

@@ -112,11 +112,8 @@ export class PartitionFeed {
    */
   #isOurs(member: EachBatchPayload): boolean {
     if (!member.isRunning()) return false;
-    return member
-      .uncommittedOffsets()
-      .topics.some(
-        ({ topic, partitions }) =>
-          topic === this.topic && partitions.some(({ partition }) => partition === this.partition),
-      );
+    const read = member.uncommittedOffsets().topics.find(({ topic }) => topic === this.topic);
+    // kafkajs has them as text there.
+    return read?.partitions.some(({ partition }) => Number(partition) === this.partition) ?? false;
   }
 }
