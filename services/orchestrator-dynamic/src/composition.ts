@@ -1,9 +1,9 @@
 import type { TLSSocket } from 'node:tls';
-import { AUDIENCES, DATABASE_ROLES, KV_PATHS, SPIFFE_IDS } from '@neural-hive/contracts';
-import { databaseCredentials, kvSecret, parseLogin, RotatingCredential } from '@neural-hive/security/credentials';
+import { AUDIENCES, DATABASE_ROLES, SPIFFE_IDS } from '@neural-hive/contracts';
+import { databaseCredentials } from '@neural-hive/security/credentials';
 import { jwtSvidInterceptor, spiffeChannelCredentials } from '@neural-hive/security/grpc';
 import { httpsServer } from '@neural-hive/security/http';
-import { type RotatingPool, rotatingListener, rotatingPool } from '@neural-hive/security/pg';
+import { type RotatingPool, rotatingPool } from '@neural-hive/security/pg';
 import { matchId, matchMemberOf } from '@neural-hive/security/spiffe';
 import { peerSpiffeId } from '@neural-hive/security/tls';
 import type { VaultClient } from '@neural-hive/security/vault';
@@ -16,7 +16,6 @@ import {
   observabilityServer,
   openIdentity,
   openVault,
-  type ResourceStack,
   rotatingEntry,
   SecurityState,
   type ServiceContext,
@@ -25,27 +24,14 @@ import {
   withResources,
   x509Entry,
 } from '@neural-hive/service-runtime';
-import type pg from 'pg';
-import { AnnouncementEcho, ECHO_CHANNEL } from './adapters/postgres/announcement-echo.ts';
-import { PostgresPlanEngine } from './adapters/postgres/plan-engine.ts';
 import { orchestratorMetrics } from './adapters/prometheus/orchestrator-metrics.ts';
 import { RegistryAdmission } from './adapters/registry/registry-admission.ts';
 import { OrchestratorVaultClient } from './adapters/vault/orchestrator-vault-client.ts';
 import { openApiServer } from './api/api-server.ts';
 import type { OrchestratorConfig } from './config.ts';
 import { DEFAULT_POLICY } from './domain/index.ts';
-import type { PlanEngine } from './ports/plan-engine.ts';
-
-/** A transaction takes milliseconds: what is busy longer after a rotation hangs. */
-const DRAIN_MS = 5_000;
-const RESULTS_CHANNEL = 'tickets_results';
-
-interface Parts {
-  readonly config: OrchestratorConfig;
-  readonly context: ServiceContext;
-  readonly resources: ResourceStack;
-  readonly state: SecurityState;
-}
+import { openEmbeddedEngine, placeOf } from './embedded-engine.ts';
+import { type EngineParts, type OpenEngine, openCredential, type Parts } from './engine-parts.ts';
 
 /** Opens the orchestrator: identity, probes, Vault, database, engine, then what others talk to. Closes in reverse. */
 export function openOrchestrator(config: OrchestratorConfig, context: ServiceContext): Promise<OpenService> {
@@ -83,24 +69,19 @@ export function openOrchestrator(config: OrchestratorConfig, context: ServiceCon
         log,
       }),
     );
-    const engine = resources.use(
-      await PostgresPlanEngine.open({
-        pool,
-        admission,
-        policy: { ...DEFAULT_POLICY, ...config.policy },
-        ...config.engine,
-        log,
-        metrics: own.engine,
-      }),
-    );
-    own.watchActive(() => engine.countActive());
-    const announcements = await openAnnouncements(parts, {
+    const engineParts = {
+      ...parts,
+      x509,
       client,
       vault,
       pool,
-      wake: (planId) => engine.wake(planId),
-    });
-    const api = resources.use(await openApi(parts, engine, identity));
+      admission,
+      policy: { ...DEFAULT_POLICY, ...config.policy },
+      metrics: own.engine,
+    };
+    const opened = await openEngine(engineParts);
+    own.watchActive(() => opened.engine.countActive());
+    const api = resources.use(await openApi(parts, opened, identity));
 
     const board = resources.use(new CredentialBoard({ logger: log }));
     const management = resources.use(
@@ -113,13 +94,11 @@ export function openOrchestrator(config: OrchestratorConfig, context: ServiceCon
       }),
     );
     board.register(vaultTokenEntry(client));
-    board.register(
-      rotatingEntry(announcements.login, { kind: 'kv', operate: ({ signal }) => announcements.echo.roundTrip(signal) }),
-    );
+    opened.list(board);
     board.register(x509Entry(x509, { operate: (operation) => management.handshake(operation) }));
 
     ready = async () => {
-      const [security] = await Promise.all([state.look(), pool.query('select from orchestrator.plan limit 1')]);
+      const [security] = await Promise.all([state.look(), pool.query(PROBE_QUERY), opened.check()]);
       return { ok: security.state !== 'unhealthy', security: security.state, reasons: security.reasons };
     };
     return {
@@ -129,81 +108,33 @@ export function openOrchestrator(config: OrchestratorConfig, context: ServiceCon
   });
 }
 
-function placeOf({ postgres }: OrchestratorConfig): pg.ClientConfig {
-  const { host, port, database, tls } = postgres;
-  return { host, port, database, ...(tls && { ssl: true }), application_name: 'orchestrator-dynamic' };
+async function openEngine(parts: EngineParts): Promise<OpenEngine> {
+  const { production } = parts.config;
+  if (production === undefined) return openEmbeddedEngine(parts);
+  // Its drivers take a second to load, which the embedded engine does without.
+  const { openProductionEngine } = await import('./production-engine.ts');
+  return openProductionEngine(parts, production);
 }
 
-async function openDatabase(
-  { config, context, resources, state }: Parts,
-  client: VaultClient,
-  vault: OrchestratorVaultClient,
-) {
-  const login = resources.use(
-    await RotatingCredential.open({
-      provider: databaseCredentials(client, DATABASE_ROLES.orchestrator, {
-        mount: config.security.vault.mounts.database,
-      }),
-      drainTimeoutMs: DRAIN_MS,
-      logger: context.log,
-      metrics: context.metrics.credentials,
-      signal: context.signal,
-    }),
-  );
+/** A login that may not read the plans is no login for this service. */
+const PROBE_QUERY = 'select from orchestrator.plan limit 1';
+
+async function openDatabase(parts: Parts, client: VaultClient, vault: OrchestratorVaultClient) {
+  const { config, resources } = parts;
+  const { database: mount } = config.security.vault.mounts;
+  const login = await openCredential(parts, databaseCredentials(client, DATABASE_ROLES.orchestrator, { mount }));
   vault.hold(login);
-  state.watch(login);
-  const pool: RotatingPool = rotatingPool(
-    login,
-    { ...placeOf(config), max: config.postgres.poolSize },
-    // A login that may not read the plans is no login for this service.
-    { probeQuery: 'select from orchestrator.plan limit 1' },
-  );
+  const place = { ...placeOf(config), max: config.postgres.poolSize };
+  const pool: RotatingPool = rotatingPool(login, place, { probeQuery: PROBE_QUERY });
   resources.defer(() => pool.end());
   return { login, pool };
 }
 
-interface AnnouncementOptions {
-  readonly client: VaultClient;
-  readonly vault: OrchestratorVaultClient;
-  readonly pool: RotatingPool;
-  readonly wake: (planId: string) => void;
-}
-
-async function openAnnouncements({ config, context, resources, state }: Parts, options: AnnouncementOptions) {
-  const { client, vault, pool, wake } = options;
-  const login = resources.use(
-    await RotatingCredential.open({
-      provider: kvSecret(client, KV_PATHS.orchestratorKafka, {
-        mount: config.security.vault.mounts.kv,
-        pollMs: config.kvPollMs,
-        parse: parseLogin,
-      }),
-      drainTimeoutMs: DRAIN_MS,
-      logger: context.log,
-      metrics: context.metrics.credentials,
-      signal: context.signal,
-    }),
-  );
-  vault.hold(login);
-  state.watch(login);
-  const echo = new AnnouncementEcho(pool);
-  // Plans that were announced while nobody listened are found by the engine's poll.
-  resources.use(
-    await rotatingListener(
-      login,
-      placeOf(config),
-      [RESULTS_CHANNEL, ECHO_CHANNEL],
-      ({ channel, payload }) => (channel === ECHO_CHANNEL ? echo.received(payload) : wake(payload)),
-      { logger: context.log },
-    ),
-  );
-  return { login, echo };
-}
-
-function openApi({ config, context }: Parts, engine: PlanEngine, { x509, jwt }: ServiceIdentity) {
+function openApi({ config, context }: Parts, { engine, claims }: OpenEngine, { x509, jwt }: ServiceIdentity) {
   const { trustDomain, issuer, leewaySeconds } = config.security.spiffe;
   return openApiServer({
     engine,
+    claims,
     ...config.api,
     log: context.log,
     // A caller may come with a token alone; a certificate that is shown must be good.

@@ -10,7 +10,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,9 +74,10 @@ afterAll(async () => {
   await admin?.end();
   await authority?.close();
   await postgres?.stop();
+  // A hundred thousand files: the programs take a tenth of the time that Node does.
   execFileSync('chmod', ['-R', 'u+w', base]);
-  rmSync(base, { recursive: true, force: true });
-});
+  execFileSync('rm', ['-rf', base]);
+}, 600_000);
 
 /** Nobody may write there. */
 function seal(tree: string): void {
@@ -256,7 +256,7 @@ test('the three services start from their images, are healthy and ready, do thei
   const registry = await start('service-registry', { GRPC_PORT: '0' });
   const place = {
     SERVICE_REGISTRY_HOST: '127.0.0.1',
-    SERVICE_REGISTRY_PORT: String(registry.ready.port ?? registry.ready.grpcPort),
+    SERVICE_REGISTRY_PORT: String(registry.ready.grpcPort),
   };
   const orchestrator = await start('orchestrator-dynamic', {
     ...vault('orchestrator-dynamic'),
@@ -272,8 +272,9 @@ test('the three services start from their images, are healthy and ready, do thei
     WORKER_PROJECTS_FOLDER: projects,
   });
   for (const { ready } of [registry, orchestrator, worker]) {
-    await expect.poll(() => statusOf(ready.metrics, '/ready'), { timeout: 60_000 }).toBe(200);
-    expect(await statusOf(ready.metrics, '/health')).toBe(200);
+    const port = ready.metricsPort ?? ready.metrics;
+    await expect.poll(() => statusOf(port, '/ready'), { timeout: 60_000 }).toBe(200);
+    expect(await statusOf(port, '/health')).toBe(200);
   }
   // The compiler, the watchdog and the shell of the image.
   await admin.query('select tickets.publish(0, 1, $1)', [JSON.stringify(buildTicket())]);

@@ -244,6 +244,22 @@ test('what is no ticket is answered as such', async () => {
   await result().toMatchObject({ status: 'FAILED', error_class: 'parameters', plan_id: 'plan-1' });
 });
 
+test.each([
+  ['of an unknown schema version', { schema_version: 2 }],
+  ['with wrong types', { parameters: 'none', sla: 7 }],
+  ['of 2 MiB', { parameters: { text: 'x'.repeat(2 * 1024 * 1024) } }],
+])('a ticket %s is refused for good, and the one behind it is executed', async (_, wrong) => {
+  worker({ BUILD: async () => ({ output: {} }) });
+  const good = `${ticketId}.good`;
+  const poison = { ...ticketOf({ task_type: 'BUILD', ticket_id: ticketId, priority: 'CRITICAL' }), ...wrong };
+  await database.admin.query('select tickets.publish(0, 3, $1)', [
+    JSON.stringify({ ...poison, sla: { deadline: 4_000_000_000_000, ...(poison.sla as object) } }),
+  ]);
+  await publish({ task_type: 'BUILD', ticket_id: good });
+  await result(good).toMatchObject({ status: 'COMPLETED' });
+  await result().toMatchObject({ status: 'FAILED', error_class: 'parameters' });
+});
+
 test('a refusal that cannot be sent does not cost the tickets that were claimed with it', async () => {
   const unreadable = { ticketId: 'unreadable', planId: 'plan', fencing: 1, problem: 'no ticket' };
   worker(

@@ -11,16 +11,11 @@ import {
   kafkaScramUsers,
   type RotatingKafkaConfig,
 } from '@neural-hive/security/kafka';
-import {
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  type Admin,
-  Kafka,
-  logLevel,
-  ResourcePatternTypes,
-} from 'kafkajs';
+import kafkajs, { type Admin, type Kafka as KafkaClient } from 'kafkajs';
 import { type KafkaServer, startKafka } from './start.ts';
+
+// It is a CommonJS module whose names Node does not find by itself.
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } = kafkajs;
 
 /** What a service's user may do with a topic or a group. */
 export interface KafkaUserRight {
@@ -102,7 +97,7 @@ export class KafkaPlatform {
   }
 
   /** A client that may do everything. */
-  superUser(): Kafka {
+  superUser(): KafkaClient {
     const { username, password } = this.server.superUser;
     return new Kafka({
       ...this.config({ retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 30 } }),

@@ -1,14 +1,13 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { KV_PATHS } from '@neural-hive/contracts';
+import { KAFKA_RIGHTS, KAFKA_TOPICS, type KafkaRight, KV_PATHS } from '@neural-hive/contracts';
 import { KAFKA_VERSION, type KafkaServer, startKafka } from '@neural-hive/real-stack';
 import { kafkaScramUsers } from '@neural-hive/security/kafka';
 import type { VaultClient } from '@neural-hive/security/vault';
 import { USER_ADMIN_PATHS } from '@neural-hive/vault-setup';
-import kafkajs, { type AclEntry, type AclOperationTypes as AclOperation } from 'kafkajs';
+import kafkajs, { type AclEntry } from 'kafkajs';
 import { rotateKafka } from '../../commands/rotate-kafka.ts';
 import type { Home } from '../home.ts';
-import { BROKER_ACCESS, BROKER_TOPICS, type BrokerAccess } from './broker-access.ts';
 import { type LoginPath, type RotatorPlace, rotateAsOperator } from './user-rotator.ts';
 
 // It is a CommonJS module whose names Node does not find by itself.
@@ -31,7 +30,8 @@ export interface MessageBroker {
   close(): Promise<void>;
 }
 
-const PARTITIONS = 3;
+/** One machine has few readers. */
+const MOST_PARTITIONS = 3;
 
 const FIRST_USERS = [
   { path: KV_PATHS.orchestratorKafka, service: 'orchestrator-dynamic' },
@@ -39,7 +39,7 @@ const FIRST_USERS = [
 ] as const;
 
 /** Nobody logs in as it: a first user gets its access. */
-const templateOf = (service: BrokerAccess['service']): string => `${service}-template`;
+const templateOf = (service: string): string => `${service}-template`;
 
 /** Starts a Kafka whose users `hive rotate kafka` makes. */
 export async function startMessageBroker(options: {
@@ -94,27 +94,29 @@ async function makeTopicsAndAccess({ broker, ca, superUser }: KafkaServer): Prom
   }).admin();
   await admin.connect();
   try {
-    const topics = BROKER_TOPICS.map((topic) => ({ topic, numPartitions: PARTITIONS }));
+    const topics = KAFKA_TOPICS.map(({ name: topic, partitions, retentionMs }) => ({
+      topic,
+      numPartitions: Math.min(MOST_PARTITIONS, partitions),
+      configEntries: [{ name: 'retention.ms', value: String(retentionMs) }],
+    }));
     await admin.createTopics({ topics, waitForLeaders: true });
-    await admin.createAcls({ acl: BROKER_ACCESS.flatMap(aclsOf) });
+    const acl = Object.entries(KAFKA_RIGHTS).flatMap(([service, rights]) =>
+      rights.map((right) => aclOf(service, right)),
+    );
+    await admin.createAcls({ acl });
   } finally {
     await admin.disconnect();
   }
 }
 
-/** Reading and writing a topic, by its name, include seeing it. */
-function aclsOf({ service, writes, reads }: BrokerAccess): AclEntry[] {
-  const anybody = { principal: `User:${templateOf(service)}`, host: '*', permissionType: AclPermissionTypes.ALLOW };
-  const onTopic = (operation: AclOperation) => (resourceName: string) => ({
-    ...{ ...anybody, operation, resourceName, resourceType: AclResourceTypes.TOPIC },
+function aclOf(service: string, { resource, name, operation }: KafkaRight): AclEntry {
+  return {
+    principal: `User:${templateOf(service)}`,
+    host: '*',
+    permissionType: AclPermissionTypes.ALLOW,
+    resourceType: resource === 'topic' ? AclResourceTypes.TOPIC : AclResourceTypes.GROUP,
+    resourceName: name,
     resourcePatternType: ResourcePatternTypes.LITERAL,
-  });
-  return [
-    ...writes.map(onTopic(AclOperationTypes.WRITE)),
-    ...reads.map(onTopic(AclOperationTypes.READ)),
-    {
-      ...{ ...anybody, operation: AclOperationTypes.READ, resourceName: service, resourceType: AclResourceTypes.GROUP },
-      resourcePatternType: ResourcePatternTypes.PREFIXED,
-    },
-  ];
+    operation: AclOperationTypes[operation],
+  };
 }

@@ -24,6 +24,8 @@ export interface ProductionServers {
 export interface StartProductionOptions {
   readonly home: Home;
   readonly programs: ProductionPrograms;
+  /** Of the API that says whose a ticket is. */
+  readonly orchestratorPort: number;
   readonly log: (name: string) => (line: string) => void;
   /** They start at the same time. */
   readonly vault: Promise<{ readonly address: string }>;
@@ -32,7 +34,7 @@ export interface StartProductionOptions {
 
 /** Starts Kafka and FerretDB, and later Temporal, whose password OpenBao keeps. */
 export async function startProductionServers(options: StartProductionOptions): Promise<ProductionServers> {
-  const { home, programs, log } = options;
+  const { home, programs, orchestratorPort, log } = options;
   const starting = [
     startMessageBroker({ home, jars: programs.kafka, log: log('kafka') }),
     startPlanStore({ home, binary: programs.ferretdb, log: log('ferretdb') }),
@@ -94,7 +96,10 @@ export async function startProductionServers(options: StartProductionOptions): P
       logins,
       environment(service) {
         if (service === 'service-registry') return {};
-        if (service === 'worker-agents') return { TICKET_TRANSPORT: 'kafka', ...kafka };
+        if (service === 'worker-agents') {
+          const url = `https://127.0.0.1:${orchestratorPort}`;
+          return { TICKET_TRANSPORT: 'kafka', EXECUTION_TICKET_SERVICE_URL: url, ...kafka };
+        }
         const [host = '', port = ''] = (workflows?.address ?? '').split(':');
         return {
           ORCHESTRATOR_ENGINE: 'temporal',

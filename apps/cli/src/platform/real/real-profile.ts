@@ -34,7 +34,7 @@ function engineOf({ ORCHESTRATOR_ENGINE: engine = 'postgres' }: NodeJS.ProcessEn
   throw environmentFailure(`ORCHESTRATOR_ENGINE is ${engine}; it must be postgres or temporal.`);
 }
 
-async function startReal({ home, users }: ProfileOptions): Promise<Surroundings> {
+async function startReal({ home, users, ports }: ProfileOptions): Promise<Surroundings> {
   const productionPrograms = engineOf(process.env) === 'temporal' ? await findProductionPrograms() : undefined;
   const programs = productionPrograms ?? (await findPrograms());
   const opened: { close(): Promise<void> }[] = [];
@@ -56,7 +56,13 @@ async function startReal({ home, users }: ProfileOptions): Promise<Surroundings>
     open(startClusterLogins({ ...programs, home, users, log: log('kubernetes') })),
     productionPrograms === undefined
       ? undefined
-      : open(startProductionServers({ home, log, programs: productionPrograms, vault: secrets, identities })),
+      : open(
+          startProductionServers({
+            ...{ home, log, identities, programs: productionPrograms },
+            vault: secrets,
+            orchestratorPort: ports.orchestrator,
+          }),
+        ),
   ] as const;
   try {
     const [bao, spire, store, cluster, production] = await Promise.all(starting);

@@ -110,7 +110,7 @@ describe('a save', () => {
     expect((await store.readTickets('p', 0, 1_000_000)).map(({ resultToken }) => resultToken)).toEqual([2, 2, 2]);
   });
 
-  test('a plan of 5,000 tasks is kept and read in parts', { timeout: 120_000 }, async () => {
+  test('a plan of 5,000 tasks is kept and read in parts', { timeout: 300_000 }, async () => {
     const tasks = Array.from({ length: 5_000 }, (_, index) => ({ id: `t${index}` }));
     await store.create(newPlan('large', tasks));
     expect((await store.find('large'))?.tickets.size).toBe(5_000);

@@ -5,7 +5,7 @@ import type { HeadRecord, NewPlan, PlanSave, PlanStore, StoredHead, TicketRecord
 import { DeadLetters } from './dead-letters.ts';
 import { COLLECTIONS, type PlanDocument, type ProgressDocument, type TicketDocument } from './documents.ts';
 import { TelemetryFeed } from './telemetry-feed.ts';
-import { unlessThere } from './write-errors.ts';
+import { unlessThere, writeMissing } from './write-errors.ts';
 
 const PROGRESS_PAGE = 500;
 /** Documents are fetched by so many. */
@@ -151,28 +151,60 @@ export class MongoPlanStore implements PlanStore {
     return this.#letters.markRetried(...args);
   }
 
-  async #saveParts({ planId, seq, tickets, progress, telemetry }: Omit<PlanSave, 'head'>): Promise<void> {
-    if (tickets.length > 0) {
-      // Where the document is as new already, the upsert finds its id taken.
-      const writes = tickets.map(({ state, ...rest }) => ({
-        updateOne: {
-          filter: { _id: state.ticketId, seq: { $lt: seq } },
-          update: { $set: { ...rest, planId, seq, state: JSON.stringify(state) } },
-          upsert: true,
-        },
-      }));
-      await unlessThere(this.#tickets.bulkWrite(writes, { ordered: false }));
-    }
-    if (progress.length > 0) {
-      const lines = progress.map((told) => ({
-        _id: `${planId}/${told.seq}`,
-        planId,
-        seq: told.seq,
-        line: JSON.stringify(told.line),
-      }));
-      await unlessThere(this.#progress.insertMany(lines, { ordered: false }));
-    }
+  async #saveParts({ progress, telemetry, ...save }: Omit<PlanSave, 'head'>): Promise<void> {
+    const { planId, seq, tickets } = save;
+    const documents = tickets.map(({ state, ...rest }) => {
+      return { ...rest, _id: state.ticketId, planId, seq, state: JSON.stringify(state) };
+    });
+    // A plan that is new has no documents that could be older.
+    if (seq === 1) await this.#insert(this.#tickets, documents);
+    else await this.#upsert(documents);
+    const lines = progress.map((told) => {
+      return { _id: `${planId}/${told.seq}`, planId, seq: told.seq, line: JSON.stringify(told.line) };
+    });
+    await this.#insert(this.#progress, lines);
     await this.#telemetry.append(telemetry);
+  }
+
+  /** What is there already stays as it is. */
+  #insert<D extends TicketDocument | ProgressDocument>(
+    collection: RotatingCollection<D>,
+    documents: readonly D[],
+  ): Promise<void> {
+    return writeMissing(
+      documents,
+      (open) => collection.insertMany([...open] as never, { ordered: false }),
+      async (open) => {
+        const there = await this.#seqs(collection, open);
+        return open.filter(({ _id }) => !there.has(_id));
+      },
+    );
+  }
+
+  /** What is there already and not older stays as it is. */
+  #upsert(documents: readonly TicketDocument[]): Promise<void> {
+    return writeMissing(
+      documents,
+      (open) =>
+        this.#tickets.bulkWrite(
+          // Where the document is as new already, the upsert finds its id taken.
+          open.map(({ _id, seq, ...rest }) => ({
+            updateOne: { filter: { _id, seq: { $lt: seq } }, update: { $set: { ...rest, seq } }, upsert: true },
+          })),
+          { ordered: false },
+        ),
+      async (open) => {
+        const there = await this.#seqs(this.#tickets, open);
+        return open.filter(({ _id, seq }) => (there.get(_id) ?? 0) < seq);
+      },
+    );
+  }
+
+  /** Of the documents that are there, by id. */
+  async #seqs<D extends TicketDocument | ProgressDocument>(collection: RotatingCollection<D>, wanted: readonly D[]) {
+    const ids = { _id: { $in: wanted.map(({ _id }) => _id) } } as never;
+    const found = await collection.find<Pick<D, '_id' | 'seq'>>(ids, { projection: { seq: 1 } }).toArray();
+    return new Map(found.map(({ _id, seq }) => [_id, seq]));
   }
 }
 

@@ -246,7 +246,7 @@ export class PostgresPlanEngine implements PlanEngine {
     const { clock, metrics, pool } = this.#options;
     while (!this.#stopping.signal.aborted) {
       const startedMs = clock.monotonicMs();
-      let applied: Applied | undefined;
+      let applied: readonly Applied[];
       try {
         applied = await applyNext(
           { pool, store: this.#store, checkpoint: this.#options.checkpoint },
@@ -257,9 +257,12 @@ export class PostgresPlanEngine implements PlanEngine {
         if (error instanceof ClaimedMeanwhileError) continue;
         throw error;
       }
-      if (applied === undefined) break;
-      metrics.eventApplied(applied.event.type, clock.monotonicMs() - startedMs);
-      this.#afterCommit(planId, applied);
+      if (applied.length === 0) break;
+      const eachMs = (clock.monotonicMs() - startedMs) / applied.length;
+      for (const one of applied) {
+        metrics.eventApplied(one.event.type, eachMs);
+        this.#afterCommit(planId, one);
+      }
     }
     this.#heldUntilMs.delete(planId);
   }

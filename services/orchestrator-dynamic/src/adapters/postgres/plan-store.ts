@@ -83,13 +83,13 @@ export class PlanStore {
     await this.#saveTickets(client, state, changed);
   }
 
-  async update(client: ClientBase, { state, changed }: Decision): Promise<void> {
+  async update(client: ClientBase, { state, seq }: StoredPlan, changed: readonly string[]): Promise<void> {
     const { plan, decision: _decision, tickets: _tickets, ...head } = state;
     await client.query(
       `update orchestrator.plan
-          set status = $2, final = $3, seq = seq + 1, state = $4, updated_at = clock_timestamp()
+          set status = $2, final = $3, seq = $5, state = $4, updated_at = clock_timestamp()
         where plan_id = $1`,
-      [plan.plan_id, state.status, isFinal(state.status), JSON.stringify(head)],
+      [plan.plan_id, state.status, isFinal(state.status), JSON.stringify(head), seq],
     );
     await this.#saveTickets(client, state, changed);
   }

@@ -50,7 +50,7 @@ export function orchestratorMetrics(registry: Registry): OrchestratorMetrics {
   });
   const events = new Histogram({
     name: 'orchestration_event_duration_seconds',
-    help: 'From the start of the transaction of one event to its commit',
+    help: 'From the start of a transaction to its commit, shared among the events that it applied',
     labelNames: ['event'],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
     registers,

@@ -87,11 +87,11 @@ async function carryOutCommand(
 ) {
   switch (command.type) {
     case 'publishTicket': {
-      const { ticket } = command;
+      const { ticket, rankMs } = command;
       // Known at the desk before anybody can ask for it; what was claimed has travelled already.
       if (!(await desk.offer(ticket))) return undefined;
       try {
-        await bus.publish(ticket);
+        await bus.publish(ticket, { rankMs });
         metrics.ticketPublished(ticket.task_type);
       } catch (error) {
         if (!(error instanceof TicketBusError) || error.code !== 'too-large') throw error;

@@ -114,7 +114,8 @@ test('whatever an activity was at when it died is done again, and nothing is the
   expect(store.lost() + desk.lost() + bus.lost()).toBeGreaterThan(20);
   const lines = await engine.progressAfter('lossy', 0);
   expect(lines.map(({ seq }) => seq)).toEqual(lines.map((_, index) => index + 1));
-  expect(lines.filter(({ line }) => line.type === 'ticket' && line.step === 'ended')).toHaveLength(7);
+  // Seven tickets end, and two are undone, which is told when it begins and when it is done.
+  expect(lines.filter(({ line }) => line.type === 'ticket' && line.step === 'ended')).toHaveLength(7 + 2 * 2);
   expect(await stage.audit('lossy')).toEqual([`submit ${OPERATOR} `, `approve ${OPERATOR} `]);
   const letters = await engine.deadLetters({ all: true, limit: 100 });
   expect(letters.filter(({ planId }) => planId === 'lossy')).toHaveLength(1);
@@ -221,14 +222,14 @@ test('a holder that goes silent loses its ticket to another, and its own result 
 });
 
 test('a long plan goes on in new runs, with its timers and what was done', async () => {
-  const engine = await engineOf({ maxEvents: 60 });
+  const engine = await engineOf({ maxEvents: 50 });
   const { attempts } = await workersOf(2, failCheck);
-  const steps = Array.from({ length: 12 }, (_, at) => ({ id: `s${at}`, needs: at === 0 ? [] : [`s${at - 1}`] }));
-  const tasks = [{ id: 'build', type: 'BUILD' as const }, ...steps, { id: 'check', needs: ['build', 's11'] }];
+  const steps = Array.from({ length: 6 }, (_, at) => ({ id: `s${at}`, needs: at === 0 ? [] : [`s${at - 1}`] }));
+  const tasks = [{ id: 'build', type: 'BUILD' as const }, ...steps, { id: 'check', needs: ['build', 's5'] }];
   await engine.submit(planOf(tasks, { plan_id: 'long' }), OPERATOR);
   const state = await ended(engine, 'long');
-  expect(statuses(state)).toMatchObject({ s11: 'COMPLETED', check: 'FAILED', build: 'COMPENSATED' });
-  expect(attempts()).toHaveLength(1 + 12 + 2 + 1);
+  expect(statuses(state)).toMatchObject({ s5: 'COMPLETED', check: 'FAILED', build: 'COMPENSATED' });
+  expect(attempts()).toHaveLength(1 + 6 + 2 + 1);
   const query = encodeURIComponent(`WorkflowId='${workflowIdOf('long')}'`);
   const path = `/api/v1/namespaces/${stage.server.namespace}/workflows?query=${query}`;
   const runs = async () => ((await stage.server.call('GET', path)) as { executions: readonly unknown[] }).executions;

@@ -35,6 +35,7 @@ export type ImageUndoRequest = Omit<ImageDeployRequest, 'image'>;
 const MANAGER = 'neural-hive-worker';
 const POLL_MS = 500;
 const CONFLICTS = 10;
+const CONFLICT_PAUSE_MS = 50;
 const RESTORE_LIMIT_MS = 20_000;
 
 /**
@@ -103,6 +104,8 @@ export class KubernetesDeployments {
     next: (history: DeploymentHistory) => DeploymentHistory | undefined,
   ): Promise<void> {
     for (let round = 0; round < CONFLICTS; round += 1) {
+      // The controller writes its own part of the object all through a rollout.
+      if (round > 0) await sleep(round * CONFLICT_PAUSE_MS, { signal });
       const current = await this.#read(allowed, signal);
       assertNewest(current, fencing);
       const before = current === undefined ? [] : historyOf(current, allowed.container);
