@@ -13,8 +13,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     reporters: ['default', new TotalsReporter()],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
     sequence: { sequencer: PlatformInOrder },
     projects: [
       {

@@ -90,8 +90,9 @@ const TICKS_PER_SECOND = 100;
 
 function cpuOf(pid: number): number {
   const fields = statOf(pid);
-  // utime and stime, the 14th and 15th of all, after the name.
-  return ((Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 1_000) / TICKS_PER_SECOND;
+  // utime, stime, and those of children that have ended, the 14th to the 17th of all; two fields stand before the list.
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  return (ticks * 1_000) / TICKS_PER_SECOND;
 }
 
 function statOf(pid: number): readonly string[] {

@@ -7,7 +7,10 @@ import { executionTicket } from './ticket.ts';
  */
 export const CLAIM_SILENCE_MS = 3_500;
 
-/** Grows with every claim, over all attempts at a ticket: what carries an older one than the newest counts for nothing. */
+/**
+ * Grows with every claim, over all tickets: what carries an older one than the newest counts for nothing, a result for its
+ * ticket, a deployment for its target.
+ */
 export const fencingToken = z.int().positive();
 
 /** Where the orchestrator answers, all by POST with a JSON body. */

@@ -17,6 +17,8 @@ import { loadTemporalSdk } from './adapters/temporal/temporal-sdk.ts';
 import { type EngineParts, type OpenEngine, openCredential } from './engine-parts.ts';
 import type { ProductionSettings } from './production-config.ts';
 
+/** Names this process. Whoever replaces a login in KV waits until it says that it has moved. */
+const INSTANCE = `${hostname()}:${process.pid}`;
 const ID_ONLY = { projection: { _id: 1 } } as const;
 /** A poll that waits on an old connection ends when the server ends its wait, after a minute. */
 const WORKER_DRAIN_MS = 90_000;
@@ -87,7 +89,7 @@ export async function openProductionEngine(parts: EngineParts, settings: Product
 async function openMongodb(parts: EngineParts, { mongodb }: ProductionSettings) {
   const { client: vaultClient, config, resources, vault } = parts;
   const { kv, database: mount } = config.security.vault.mounts;
-  const stored = { mount: kv, pollMs: config.kvPollMs, parse: parseMongoLogin };
+  const stored = { mount: kv, pollMs: config.kvPollMs, parse: parseMongoLogin, consumer: INSTANCE };
   const login = await openCredential<MongoLogin>(
     parts,
     mongodb.credentials === 'kv'
@@ -106,14 +108,15 @@ async function openMongodb(parts: EngineParts, { mongodb }: ProductionSettings) 
 
 async function openBus(parts: EngineParts, { kafka }: ProductionSettings) {
   const { client, config, context, resources, vault } = parts;
-  const stored = { mount: config.security.vault.mounts.kv, pollMs: config.kvPollMs, parse: parseKafkaLogin };
+  const { kv: mount } = config.security.vault.mounts;
+  const stored = { mount, pollMs: config.kvPollMs, parse: parseKafkaLogin, consumer: INSTANCE };
   const logins = await openCredential<KafkaLogin>(parts, kvSecret(client, KV_PATHS.orchestratorKafka, stored));
   vault.hold(logins);
   const bus = await openTicketBus({
     logins,
     settings: kafka,
     client: kafkaClientConfig(kafka, { clientId: 'orchestrator-dynamic', logger: context.log }),
-    instance: `${hostname()}:${process.pid}`,
+    instance: INSTANCE,
     metrics: busMetrics(context.metrics.registry),
     logger: context.log,
   });

@@ -118,7 +118,7 @@ async function execute(
   ticket: Published,
 ): Promise<Record<string, unknown> & { result: { output: Record<string, string> } }> {
   await database.publish(ticketOf(ticket));
-  await expect.poll(() => database.result(ticket.ticket_id), { timeout: 20_000 }).toBeDefined();
+  await expect.poll(() => database.result(ticket.ticket_id), { timeout: 60_000 }).toBeDefined();
   return (await database.result(ticket.ticket_id)) as never;
 }
 
@@ -212,15 +212,15 @@ describe('the worker as a service', () => {
     await database.publish(ticketOf({ ticket_id: 's.slow', task_type: 'QUERY', parameters: { statement } }));
     const state = async () =>
       (await database.admin.query("select state, agent from tickets.ticket where ticket_id = 's.slow'")).rows[0];
-    await expect.poll(state, { timeout: 10_000 }).toEqual({ state: 'claimed', agent: 'agent-1' });
+    await expect.poll(state, { timeout: 60_000 }).toEqual({ state: 'claimed', agent: 'agent-1' });
     const stopped = first.stop();
-    await expect.poll(state, { timeout: 10_000 }).toMatchObject({ state: 'queued' });
+    await expect.poll(state, { timeout: 60_000 }).toMatchObject({ state: 'queued' });
     expect(await stopped).toBe(0);
     await database.admin.query(
       `update tickets.ticket set payload = jsonb_set(payload, '{parameters,statement}', '"select 1"') where ticket_id = 's.slow'`,
     );
     const second = await startWorker('agent-2', ownFolder('second'));
-    await expect.poll(() => database.result('s.slow'), { timeout: 10_000 }).toMatchObject({ agent_id: 'agent-2' });
+    await expect.poll(() => database.result('s.slow'), { timeout: 60_000 }).toMatchObject({ agent_id: 'agent-2' });
     expect(await second.stop()).toBe(0);
   });
 

@@ -15,6 +15,8 @@ export interface ChildSpec {
   readonly uid?: number;
   readonly node: string;
   readonly logFile: string;
+  /** How long it may take to be ready. Default 30 s. */
+  readonly readyLimitMs?: number;
 }
 
 const READY_LIMIT_MS = 30_000;
@@ -77,7 +79,7 @@ export class SupervisedProcess {
   }
 
   #launch(): Promise<void> {
-    const { program, args = [], env, cwd, uid, node, name, logFile } = this.spec;
+    const { program, args = [], env, cwd, uid, node, name, logFile, readyLimitMs = READY_LIMIT_MS } = this.spec;
     const startedMs = performance.now();
     const child = spawn(node, [program, ...args], {
       cwd,
@@ -97,8 +99,8 @@ export class SupervisedProcess {
     return new Promise((resolve, reject) => {
       const limit = setTimeout(() => {
         child.kill('SIGKILL');
-        reject(environmentFailure(`${name} was not ready within ${READY_LIMIT_MS / 1000} s: see ${logFile}`));
-      }, READY_LIMIT_MS);
+        reject(environmentFailure(`${name} was not ready within ${readyLimitMs / 1000} s: see ${logFile}`));
+      }, readyLimitMs);
       createInterface({ input: child.stdout }).on('line', (line) => {
         const said = readyLine(line);
         if (said === undefined) {

@@ -27,6 +27,9 @@ export function launcherSocket(home: Home): string {
   return join(home.launcherSockets, 'launcher.sock');
 }
 
+/** On real servers the orchestrator bundles its workflow and joins groups of consumers before it is ready. */
+const REAL_READY_LIMIT_MS = 180_000;
+
 /** The service processes, with everything each reads from its environment. */
 export function serviceSpecs(options: ServiceSpecOptions): readonly ChildSpec[] {
   const { home, users, programs, ports, postgres, profile, surroundings, marker, workers = 1 } = options;
@@ -65,6 +68,7 @@ export function serviceSpecs(options: ServiceSpecOptions): readonly ChildSpec[] 
     cwd,
     node: programs.node,
     logFile: join(home.logs, `${name}.log`),
+    ...(profile === 'real' ? { readyLimitMs: REAL_READY_LIMIT_MS } : {}),
     ...(users.separated ? { uid } : {}),
   });
   const worker = (management: number, metrics: number, journal?: string): ChildSpec =>

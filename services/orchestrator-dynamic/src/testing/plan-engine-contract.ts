@@ -112,8 +112,8 @@ export function describePlanEngine(name: string, start: () => Promise<EngineFixt
   }, 300_000);
   afterEach(async () => {
     for (const each of open.splice(0).reverse()) await each.close();
-  });
-  afterAll(() => fixture?.close());
+  }, 300_000);
+  afterAll(() => fixture?.close(), 300_000);
 
   async function engineOf(options: Partial<EngineOptions> = {}): Promise<PlanEngine> {
     const engine = await fixture.open({ admission: ABLE, policy: QUICK, listen: true, ...options });
@@ -130,7 +130,7 @@ export function describePlanEngine(name: string, start: () => Promise<EngineFixt
   const wish = (engine: PlanEngine, planId: string, action: 'approve' | 'reject' | 'cancel' | 'pause' | 'resume') =>
     engine.wish(planId, { action, by: OPERATOR, text: null });
 
-  describe(`a plan on ${name}`, { timeout: 120_000 }, () => {
+  describe(`a plan on ${name}`, { timeout: 300_000 }, () => {
     test('runs to its end, in order, and tells its progress', async () => {
       const engine = await engineOf();
       const worker = await workerOf();
@@ -328,7 +328,7 @@ export function describePlanEngine(name: string, start: () => Promise<EngineFixt
     });
   });
 
-  describe(`a ticket that was given up on ${name}`, { timeout: 120_000 }, () => {
+  describe(`a ticket that was given up on ${name}`, { timeout: 300_000 }, () => {
     test('is listed, and its plan runs again under an id of its own, after the same approval', async () => {
       const engine = await engineOf();
       const broken = new Set(['a']);

@@ -250,9 +250,9 @@ test.each([
   ['of 2 MiB', { parameters: { text: 'x'.repeat(2 * 1024 * 1024) } }],
 ])('a ticket %s is refused for good, and the one behind it is executed', async (_, wrong) => {
   worker({ BUILD: async () => ({ output: {} }) });
-  const good = `${ticketId}.good`;
-  const poison = { ...ticketOf({ task_type: 'BUILD', ticket_id: ticketId, priority: 'CRITICAL' }), ...wrong };
-  await database.admin.query('select tickets.publish(0, 3, $1)', [
+  const good = `${stage.ticketId}.good`;
+  const poison = { ...ticketOf({ task_type: 'BUILD', ticket_id: stage.ticketId, priority: 'CRITICAL' }), ...wrong };
+  await stage.database.admin.query('select tickets.publish(0, 3, $1)', [
     JSON.stringify({ ...poison, sla: { deadline: 4_000_000_000_000, ...(poison.sla as object) } }),
   ]);
   await publish({ task_type: 'BUILD', ticket_id: good });

@@ -93,7 +93,7 @@ export function workerStage() {
   const publish = (fields: Partial<ExecutionTicket> & Pick<ExecutionTicket, 'task_type'>): Promise<void> =>
     database.publish(ticketOf({ ticket_id: ticketId, ...fields }));
 
-  const result = (id = ticketId) => expect.poll(() => database.result(id), { timeout: 10_000 });
+  const result = (id = ticketId) => expect.poll(() => database.result(id), { timeout: 60_000 });
 
   return {
     /** Of the test that runs. */

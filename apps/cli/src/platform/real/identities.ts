@@ -5,8 +5,8 @@ import { X509Source } from '@neural-hive/security/spiffe';
 import type { Home } from '../home.ts';
 import type { ServiceUsers } from '../users.ts';
 
-/** Short, as the dev authority's are, so that a run shows due rotations. In seconds. */
-const X509_TTL_SECONDS = 90;
+/** Short, so that a run shows due rotations, and twice as long as a poll of Temporal may hold an old one. In seconds. */
+const X509_TTL_SECONDS = 200;
 const JWT_TTL_SECONDS = 60;
 
 export interface Identities {

@@ -1,4 +1,5 @@
-import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { cp, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { KV_PATHS } from '@neural-hive/contracts';
 import { TEMPORAL_VERSION } from '@neural-hive/real-stack';
@@ -46,12 +47,12 @@ export async function startProductionServers(options: StartProductionOptions): P
     await Promise.all(started.map((one) => (one.status === 'fulfilled' ? one.value.close() : undefined)));
   };
   try {
-    const [broker, plans, { address: vaultAddress }, identities] = await Promise.all([
+    const [broker, plans, { address: vaultAddress }, identities, sdk] = await Promise.all([
       ...starting,
       options.vault,
       options.identities,
+      stageSdk(home, programs.temporalSdk),
     ]);
-    const sdk = stageSdk(home, programs.temporalSdk);
     const place: RotatorPlace = { home, socket: identities.socket, vaultAddress };
     const logins: ProductionLogins = {
       prepareDatabase: async (postgres) => ({ temporal: await prepareWorkflowStore(postgres, programs.temporal) }),
@@ -123,12 +124,12 @@ export async function startProductionServers(options: StartProductionOptions): P
 }
 
 /** The packages, where the orchestrator's uid can read them: the cache is root's own. */
-function stageSdk(home: Home, folder: string): string {
+async function stageSdk(home: Home, folder: string): Promise<string> {
   const staged = join(home.data, 'temporal-sdk', basename(folder));
   if (existsSync(staged)) return staged;
   const partial = `${staged}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  cpSync(folder, partial, { recursive: true, verbatimSymlinks: true });
-  renameSync(partial, staged);
+  await rm(partial, { recursive: true, force: true });
+  await cp(folder, partial, { recursive: true, verbatimSymlinks: true });
+  await rename(partial, staged);
   return staged;
 }

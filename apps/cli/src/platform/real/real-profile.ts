@@ -15,7 +15,7 @@ import { serverLog } from './server-log.ts';
 /** Real servers, started for the run on free ports: what they hold ends with it, and so do their certificates after a day. */
 export const realProfile: Profile = {
   name: 'real',
-  servers: 'OpenBao, SPIRE, Redis and the Kubernetes API server',
+  servers: 'real servers',
   durable: false,
   async check({ users }) {
     if (!users.separated) {
@@ -28,7 +28,7 @@ export const realProfile: Profile = {
 
 type Engine = 'postgres' | 'temporal';
 
-/** ORCHESTRATOR_ENGINE, as the orchestrator reads it: `postgres` leaves Temporal, Kafka and MongoDB out. */
+/** ORCHESTRATOR_ENGINE, as the orchestrator reads it: with `temporal` come Temporal, Kafka and MongoDB. */
 function engineOf({ ORCHESTRATOR_ENGINE: engine = 'postgres' }: NodeJS.ProcessEnv): Engine {
   if (engine === 'postgres' || engine === 'temporal') return engine;
   throw environmentFailure(`ORCHESTRATOR_ENGINE is ${engine}; it must be postgres or temporal.`);

@@ -87,6 +87,8 @@ export async function startWorkflowServer(options: StartWorkflowServerOptions): 
     },
     environment: { HOME: folder, BAO_ADDR: vaultAddress, BAO_CACERT: home.caFile },
     clientAuthorities,
+    // A poll that waits on the connection of an old certificate ends soon, and the rotation with it.
+    dynamic: { 'matching.longPollExpirationInterval': '5s' },
     log,
   });
   const caFile = join(home.run, 'temporal-ca.pem');

@@ -69,7 +69,7 @@ export interface DeskDocument {
   /** The ticket's retry_count. */
   readonly publication: number;
   readonly state: 'queued' | 'claimed' | 'finished' | 'cancelled';
-  /** The newest claim's; 0 before the first. Only grows. */
+  /** The newest claim's, of a count over all tickets; 0 before the first. Only grows. */
   readonly fencingToken: number;
   /** How often it was claimed. */
   readonly attempt: number;
@@ -90,6 +90,12 @@ export interface PauseDocument {
   readonly _id: string;
 }
 
+/** The newest number that was given out. */
+export interface CounterDocument {
+  readonly _id: string;
+  readonly value: number;
+}
+
 export const COLLECTIONS = {
   plans: 'plans',
   tickets: 'plan_tickets',
@@ -98,4 +104,5 @@ export const COLLECTIONS = {
   deadLetters: 'dead_letters',
   desk: 'ticket_desk',
   pauses: 'plan_pauses',
+  counters: 'counters',
 } as const;

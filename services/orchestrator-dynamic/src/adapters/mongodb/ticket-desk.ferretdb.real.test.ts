@@ -12,6 +12,7 @@ let mongo: Awaited<ReturnType<typeof mongoClientOf>>;
 let clock: FakeClock;
 let desk: MongoTicketDesk;
 let count = 0;
+let databases = 0;
 
 beforeAll(async () => {
   server = await startFerretDb();
@@ -19,7 +20,9 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   clock = new FakeClock();
-  desk = new MongoTicketDesk(mongo.client.db('desk'), { clock });
+  // Fencing tokens are counted over all tickets of a database.
+  databases += 1;
+  desk = new MongoTicketDesk(mongo.client.db(`desk${databases}`), { clock });
 });
 afterAll(async () => {
   await mongo?.client.close();
@@ -106,6 +109,15 @@ describe('item 45: a ticket goes from state to state, and no way back', () => {
     expect(await desk.offer(again)).toBe(true);
     expect((await claim(ticket)).answer).toEqual({ outcome: 'gone' });
     expect((await claim(again)).answer).toEqual({ outcome: 'granted', fencing_token: 2, attempt: 2 });
+  });
+
+  test('tokens grow over all tickets, so that a target tells the older of two deployments of different plans', async () => {
+    const [first, second] = [ticketOf(), ticketOf()];
+    for (const ticket of [first, second]) await desk.offer(ticket);
+    expect((await claim(second)).answer).toMatchObject({ fencing_token: 1, attempt: 1 });
+    expect((await claim(first)).answer).toMatchObject({ fencing_token: 2, attempt: 1 });
+    await clock.advance(CLAIM_SILENCE_MS);
+    expect((await claim(second, 'two')).answer).toMatchObject({ fencing_token: 3, attempt: 2 });
   });
 
   test('of many who claim at once one gets it', async () => {

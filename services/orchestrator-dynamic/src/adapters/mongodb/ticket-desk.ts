@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '@neural-hive/security/common';
 import type { RotatingCollection, RotatingDb } from '@neural-hive/security/mongodb';
 import { type PlanEvent, readResult } from '../../domain/index.ts';
 import type { Claimant, NewsOfPlan, TicketDesk } from '../../ports/ticket-desk.ts';
-import { COLLECTIONS, type DeskDocument, type PauseDocument } from './documents.ts';
+import { COLLECTIONS, type CounterDocument, type DeskDocument, type PauseDocument } from './documents.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { unlessThere } from './write-errors.ts';
 
@@ -12,14 +12,17 @@ const GONE = { answer: { outcome: 'gone' } } as const;
 /** How long a worker waits before it asks for a ticket of a paused plan again. */
 const PAUSED_RETRY_MS = 1_000;
 const HELD_RETRY_MIN_MS = 50;
+const FENCING_TOKENS = 'fencing tokens';
 
 /**
- * One document a ticket, changed by one atomic update each time; its fencing token only grows. FerretDB reads and writes in
+ * One document a ticket, changed by one atomic update each time. Its fencing token comes of one count over all tickets, since
+ * deployments of different tickets at the same target are told apart by it. FerretDB reads and writes in
  * two steps, so what concerns one ticket is done one at a time in this process besides.
  */
 export class MongoTicketDesk implements TicketDesk {
   readonly #desk: RotatingCollection<DeskDocument>;
   readonly #pauses: RotatingCollection<PauseDocument>;
+  readonly #counters: RotatingCollection<CounterDocument>;
   readonly #clock: Clock;
   readonly #turns = new OneAtATime();
 
@@ -27,6 +30,7 @@ export class MongoTicketDesk implements TicketDesk {
   constructor(db: RotatingDb, { clock = systemClock }: { clock?: Clock } = {}) {
     this.#desk = db.collection<DeskDocument>(COLLECTIONS.desk);
     this.#pauses = db.collection<PauseDocument>(COLLECTIONS.pauses);
+    this.#counters = db.collection<CounterDocument>(COLLECTIONS.counters);
     this.#clock = clock;
   }
 
@@ -116,12 +120,14 @@ export class MongoTicketDesk implements TicketDesk {
     const nowMs = this.#clock.now();
     const silentMs = nowMs - (heartbeatAtMs ?? 0);
     if (state === 'claimed' && silentMs < CLAIM_SILENCE_MS) return held(CLAIM_SILENCE_MS - silentMs);
+    const token = await this.#nextToken();
+    // Whoever was quicker has changed the token, and has a lower or a higher one: this one is thrown away.
     const taken = await this.#desk.findOneAndUpdate(
       { _id: ticketId, state, publication: retryCount, fencingToken, heartbeatAtMs },
       {
         $set: {
           state: 'claimed',
-          fencingToken: fencingToken + 1,
+          fencingToken: token,
           attempt: found.attempt + 1,
           agent: agentId,
           spiffeId,
@@ -135,6 +141,19 @@ export class MongoTicketDesk implements TicketDesk {
     if (taken === null) return held(HELD_RETRY_MIN_MS);
     const answer = { outcome: 'granted', fencing_token: taken.fencingToken, attempt: taken.attempt } as const;
     return { answer, news: { planId, event: claimEvent(taken) } };
+  }
+
+  #nextToken(): Promise<number> {
+    return this.#turns.run(FENCING_TOKENS, async () => {
+      for (;;) {
+        const counted = { $inc: { value: 1 } } as const;
+        const next = await this.#counters.findOneAndUpdate({ _id: FENCING_TOKENS }, counted, {
+          returnDocument: 'after',
+        });
+        if (next !== null) return next.value;
+        await unlessThere(this.#counters.insertOne({ _id: FENCING_TOKENS, value: 0 }));
+      }
+    });
   }
 }
 

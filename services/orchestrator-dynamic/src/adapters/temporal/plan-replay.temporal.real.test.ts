@@ -9,7 +9,7 @@ import { TemporalStage } from '../../testing/temporal-stage.ts';
 import { workflowIdOf } from './plan-messages.ts';
 import { loadTemporalSdk } from './temporal-sdk.ts';
 
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 300_000 });
 
 const HISTORIES = join(import.meta.dirname, '..', '..', 'testing', 'histories');
 /** Set to record anew, after a change that is meant to break old histories: which a deployment then has to do, too. */
