@@ -9,6 +9,9 @@ backends:
   - { host: POSTGRES_HOST, port: POSTGRES_PORT }
 {{- if eq .Values.settings.ORCHESTRATOR_ENGINE "temporal" }}
   - { host: TEMPORAL_HOST, port: TEMPORAL_PORT }
+# Whose a ticket is that came over Kafka, workers ask here.
+callers:
+  - { name: worker-agents, namespace: neural-hive-execution }
 required: [POSTGRES_HOST, SERVICE_REGISTRY_HOST, TEMPORAL_HOST, MONGODB_URI, KAFKA_BOOTSTRAP_SERVERS]
 {{- else }}
 required: [POSTGRES_HOST, SERVICE_REGISTRY_HOST]

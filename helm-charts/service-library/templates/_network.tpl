@@ -92,7 +92,7 @@ spec:
     - to:
         {{- include "service.platformPeer" . | nindent 8 }}
       ports:
-        - { protocol: TCP, port: {{ index $.Values.settings .setting }} }
+        - { protocol: TCP, port: {{ if .port }}{{ .port }}{{ else }}{{ index $.Values.settings .setting }}{{ end }} }
     {{- end }}
     {{- range $policy.egress }}
     # {{ .name }}

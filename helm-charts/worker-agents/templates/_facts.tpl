@@ -5,9 +5,15 @@ vault: true
 ports: []
 calls:
   - { name: service-registry, namespace: neural-hive-registry, setting: SERVICE_REGISTRY_PORT }
+{{- $isKafka := eq .Values.settings.TICKET_TRANSPORT "kafka" }}
+{{- if $isKafka }}
+  - name: orchestrator-dynamic
+    namespace: neural-hive-orchestration
+    port: {{ regexFind ":[0-9]+$" (urlParse .Values.settings.EXECUTION_TICKET_SERVICE_URL).host | trimPrefix ":" | default "443" }}
+{{- end }}
 backends:
   - { host: POSTGRES_HOST, port: POSTGRES_PORT }
-required: [POSTGRES_HOST, SERVICE_REGISTRY_HOST]
+required: [POSTGRES_HOST, SERVICE_REGISTRY_HOST{{ if $isKafka }}, EXECUTION_TICKET_SERVICE_URL, KAFKA_BOOTSTRAP_SERVERS{{ end }}]
 fromPod: { AGENT_ID: metadata.name, POD_NAMESPACE: metadata.namespace }
 versionVariable: SERVICE_VERSION
 data: /var/lib/neural-hive
@@ -23,13 +29,16 @@ paths:
   {{- if .Values.opa.token.secret }}
   OPA_TOKEN_FILE: /etc/neural-hive/opa-token/{{ .Values.opa.token.key }}
   {{- end }}
+  {{- if .Values.kafka.ca.configMap }}
+  KAFKA_SSL_CA_LOCATION: /etc/neural-hive/kafka-ca/{{ .Values.kafka.ca.key }}
+  {{- end }}
   {{- if .Values.kubernetes.targets.configMap }}
   KUBERNETES_TARGETS_FILE: /etc/neural-hive/targets/{{ .Values.kubernetes.targets.key }}
   KUBERNETES_CA_FILE: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt
   KUBERNETES_TOKEN_FILE: /var/run/secrets/kubernetes.io/serviceaccount/token
 apiToken: /var/run/secrets/kubernetes.io/serviceaccount
   {{- end }}
-{{- $configMaps := dict "programs" .Values.programs.configMap "opa-ca" .Values.opa.ca.configMap "targets" .Values.kubernetes.targets.configMap }}
+{{- $configMaps := dict "programs" .Values.programs.configMap "opa-ca" .Values.opa.ca.configMap "kafka-ca" .Values.kafka.ca.configMap "targets" .Values.kubernetes.targets.configMap }}
 {{- $secrets := dict "opa-token" .Values.opa.token.secret }}
 configMaps:
   {{- range $name, $configMap := $configMaps }}
@@ -73,20 +82,26 @@ closeSeconds: 10
 {{- if .Values.networkPolicy.enabled -}}
 {{- $open := list -}}
 {{- range .Values.networkPolicy.egress -}}{{- $open = append $open (toString .port) -}}{{- end -}}
-{{- $called := dict -}}
+{{- $called := list -}}
 {{- if hasPrefix "https://" $opa -}}
-{{- $_ := set $called "settings.OPA_URL" (regexFind ":[0-9]+$" (urlParse $opa).host | trimPrefix ":" | default "443") -}}
+{{- $called = append $called (list "settings.OPA_URL" (regexFind ":[0-9]+$" (urlParse $opa).host | default ":443")) -}}
 {{- end -}}
 {{- with .Values.settings.QUERY_MONGODB_URI -}}
-{{- $_ := set $called "settings.QUERY_MONGODB_URI" (regexFind ":[0-9]+" (trimPrefix "mongodb:" .) | trimPrefix ":" | default "27017") -}}
+{{- $called = append $called (list "settings.QUERY_MONGODB_URI" (regexFind ":[0-9]+" (trimPrefix "mongodb:" .) | default ":27017")) -}}
 {{- end -}}
 {{- if .Values.kubernetes.targets.configMap -}}
 {{- $url := default "https://kubernetes.default.svc" .Values.settings.KUBERNETES_API_URL -}}
-{{- $_ := set $called "settings.KUBERNETES_API_URL" (regexFind ":[0-9]+$" (urlParse $url).host | trimPrefix ":" | default "443") -}}
+{{- $called = append $called (list "settings.KUBERNETES_API_URL" (regexFind ":[0-9]+$" (urlParse $url).host | default ":443")) -}}
 {{- end -}}
-{{- range $name, $port := $called -}}
+{{- if eq .Values.settings.TICKET_TRANSPORT "kafka" -}}
+{{- range regexFindAll ":[0-9]+" .Values.settings.KAFKA_BOOTSTRAP_SERVERS -1 -}}
+{{- $called = append $called (list "settings.KAFKA_BOOTSTRAP_SERVERS" .) -}}
+{{- end -}}
+{{- end -}}
+{{- range uniq $called -}}
+{{- $port := index . 1 | trimPrefix ":" -}}
 {{- if not (has $port $open) -}}
-{{- $problems = append $problems (printf "networkPolicy.egress has nothing with port %s: say where %s is, or set networkPolicy.enabled=false" $port $name) -}}
+{{- $problems = append $problems (printf "networkPolicy.egress has nothing with port %s: say where %s is, or set networkPolicy.enabled=false" $port (index . 0)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

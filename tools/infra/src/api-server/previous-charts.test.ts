@@ -69,6 +69,13 @@ test('values that an older chart does not know are taken away, wherever they are
 x:
 - at '/a/c': additional properties 'd', 'e' not allowed
 - at '': additional properties 'f' not allowed`;
-  expect(withoutUnknown(values, refusal)).toEqual({ a: { b: 1, c: {} } });
-  expect(withoutUnknown(values, "- at '/a/b': got number, want string")).toBe(values);
+  expect(withoutUnknown(values, refusal, 'x')).toEqual({ a: { b: 1, c: {} } });
+  expect(withoutUnknown(values, "x:\n- at '/a/b': got number, want string", 'x')).toBe(values);
+});
+
+test('what a chart inside the chart does not know is taken away below its name', () => {
+  const refusal =
+    "all:\n- at '': additional property 'f' not allowed\na:\n- at '/c': additional properties 'd' not allowed";
+  const values = { a: { c: { d: 2, e: 3 } }, c: { d: 1 }, f: 4 };
+  expect(withoutUnknown(values, refusal, 'all')).toEqual({ a: { c: { e: 3 } }, c: { d: 1 } });
 });

@@ -1,6 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { runCommand } from '../command.ts';
 import type { Helm, RenderOptions } from '../helm.ts';
 
@@ -55,18 +56,21 @@ export async function knownValues(helm: Helm, options: RenderOptions): Promise<R
   const refusal = await helm.refusal(options);
   if (refusal === undefined) return options;
   const { values = {} } = options;
-  const known = withoutUnknown(values, refusal);
-  return known === values ? undefined : knownValues(helm, { ...options, values: known });
+  const known = withoutUnknown(values, refusal, basename(options.chart));
+  return isDeepStrictEqual(known, values) ? undefined : knownValues(helm, { ...options, values: known });
 }
 
-/** Takes away what helm says the schema does not have; the same object when it says nothing of that kind. */
-export function withoutUnknown(values: Values, refusal: string): Values {
-  const complaints = refusal.matchAll(/at '([^']*)': additional propert(?:y|ies) ((?:'[^']+'(?:, )?)+) not allowed/g);
+/** Takes away what helm says the schemas of the chart and of those in it do not have. */
+export function withoutUnknown(values: Values, refusal: string, chart: string): Values {
   let known = values;
-  for (const [, path = '', names = ''] of complaints) {
-    for (const [, name = ''] of names.matchAll(/'([^']+)'/g)) {
-      known = without(known, [...path.split('/').filter((segment) => segment !== ''), name]);
-    }
+  let prefix: readonly string[] = [];
+  for (const line of refusal.split('\n')) {
+    const of = /^([a-z0-9-]+):$/.exec(line)?.[1];
+    if (of !== undefined) prefix = of === chart ? [] : [of];
+    const [, path, names = ''] = /at '([^']*)': additional propert(?:y|ies) (.+) not allowed/.exec(line) ?? [];
+    if (path === undefined) continue;
+    const above = [...prefix, ...path.split('/').filter((segment) => segment !== '')];
+    for (const [, name = ''] of names.matchAll(/'([^']+)'/g)) known = without(known, [...above, name]);
   }
   return known;
 }

@@ -1,6 +1,8 @@
 import type { RenderOptions } from '../helm.ts';
 import {
+  overlaid,
   PEERS_OF_WORKERS,
+  PRODUCTION_ENGINE,
   ROTATION,
   SERVICE_NAMES,
   production as service,
@@ -24,9 +26,9 @@ export interface Subject {
 /** Made before anything is installed. The umbrella makes those of the services. */
 export const RESTRICTED: readonly string[] = ['neural-hive', 'spire', 'vault'];
 
-/** With what brings more accounts, and more rights of them. */
+/** With what brings more accounts, and more rights of them; alone and in the umbrella. */
 const WITH_RIGHTS: Readonly<Record<string, Values>> = {
-  'orchestrator-dynamic': ROTATION,
+  'orchestrator-dynamic': overlaid(ROTATION, PRODUCTION_ENGINE),
   'worker-agents': PEERS_OF_WORKERS,
 };
 
@@ -41,7 +43,7 @@ export function subjects(root: string): readonly Subject[] {
   return [
     {
       name: 'neural-hive',
-      options: umbrella(root, 'prod'),
+      options: umbrella(root, 'prod', WITH_RIGHTS),
       sources: ['neural-hive', ...SERVICE_NAMES].map(chartOf).concat(LIBRARY),
       privileged: [],
     },

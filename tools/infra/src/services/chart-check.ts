@@ -5,7 +5,7 @@ import type { Check, CheckContext, Report } from '../check.ts';
 import { Helm, type RenderOptions } from '../helm.ts';
 import { judgeCoverage } from '../refusal-coverage.ts';
 import { judgeRules, type Rule } from '../rule.ts';
-import { REFUSALS } from './refusals.ts';
+import { REFUSALS, UMBRELLA_REFUSALS } from './refusals.ts';
 import { MIGRATION_RULES, ROTATION_RULES } from './rules/jobs.ts';
 import { objectRules, scalingRules, singleRules } from './rules/objects.ts';
 import { podRules } from './rules/pod.ts';
@@ -55,10 +55,12 @@ async function judgeRefusals(helm: Helm, root: string, report: Report): Promise<
     else if (says.test(refusal)) report.passed(point);
     else report.failed(point, `it says: ${refusal}`);
   }
-  const split = await helm.refusal(umbrella(root, 'prod', { namespaces: { podSecurity: 'privileged' } }));
-  const wanted = /podSecurity is restricted with namespaces\.podSecurity=privileged: set both to what its namespace/;
-  if (split !== undefined && wanted.test(split)) report.passed('neural-hive refuses two levels of one namespace');
-  else report.failed('neural-hive refuses two levels of one namespace', `it says: ${split}`);
+  for (const [values, says] of UMBRELLA_REFUSALS) {
+    const refusal = await helm.refusal(umbrella(root, 'prod', values));
+    const point = `neural-hive refuses ${JSON.stringify(values)}`;
+    if (refusal !== undefined && says.test(refusal)) report.passed(point);
+    else report.failed(point, `it says: ${refusal}`);
+  }
   const folders = [...SERVICE_NAMES, 'service-library'].map((name) => join(serviceChart(root, name), 'templates'));
   judgeCoverage(folders, answers, report);
 }

@@ -114,6 +114,12 @@ export const REFUSALS: readonly Refusal[] = [
     { resources: { requests: { cpu: null } } },
     /resources\.requests\.cpu is empty with autoscaling\.enabled=true/,
   ),
+  worker({ settings: { TICKET_TRANSPORT: 'kafka' } }, /settings\.KAFKA_BOOTSTRAP_SERVERS is empty: the process does/),
+  worker(
+    { settings: { TICKET_TRANSPORT: 'kafka', KAFKA_BOOTSTRAP_SERVERS: 'kafka:9094' } },
+    /networkPolicy\.egress has nothing with port 9094: say where settings\.KAFKA_BOOTSTRAP_SERVERS is/,
+  ),
+  worker({ settings: { EXECUTION_TICKET_SERVICE_URL: 'http://orchestrator' } }, /\/settings\/EXECUTION_TICKET/),
   worker({ settings: { OPA_POLICIES: 'deploy/allow' } }, /settings\.OPA_URL is empty with OPA_POLICIES.*set it to/),
   worker({ settings: { OPA_URL: 'https://opa.test' } }, /settings\.OPA_POLICIES is empty .*name the decisions/),
   worker(
@@ -160,4 +166,16 @@ export const REFUSALS: readonly Refusal[] = [
     overlaid(JOURNAL, { persistence: { enabled: false } }),
     /persistence\.enabled is false .*the journal would go/,
   ),
+];
+
+/** What the umbrella refuses, which none of its charts can see alone. */
+export const UMBRELLA_REFUSALS: readonly (readonly [Values, RegExp])[] = [
+  [
+    { namespaces: { podSecurity: 'privileged' } },
+    /podSecurity is restricted with namespaces\.podSecurity=privileged: set both to what its namespace/,
+  ],
+  [
+    { 'orchestrator-dynamic': PRODUCTION_ENGINE },
+    /worker-agents\.settings\.TICKET_TRANSPORT is postgres with orchestrator-dynamic\.settings\.ORCHESTRATOR_ENGINE=temporal: .*set it to kafka/,
+  ],
 ];

@@ -69,8 +69,9 @@ export const JOURNAL: Values = {
   settings: { REGISTRY_STORE: 'memory', REGISTRY_JOURNAL_FILE: '/var/lib/neural-hive/journal' },
 };
 
-/** A policy server, a MongoDB and a cluster that workers ask. */
+/** Kafka, a policy server, a MongoDB and a cluster that workers ask. */
 export const PEERS_OF_WORKERS = {
+  kafka: { ca: { configMap: 'kafka-ca' } },
   opa: { ca: { configMap: 'opa-ca' }, token: { secret: 'opa-token' } },
   kubernetes: {
     targets: { configMap: 'targets' },
@@ -82,6 +83,9 @@ export const PEERS_OF_WORKERS = {
     OPA_POLICIES: 'deploy/allow',
     QUERY_MONGODB_URI: 'mongodb://mongodb.mongodb.svc:27017/shop?tls=true',
     KUBERNETES_API_URL: 'https://kubernetes.default.svc',
+    TICKET_TRANSPORT: 'kafka',
+    ...{ KAFKA_BOOTSTRAP_SERVERS: 'kafka-0.kafka.svc:9093', KAFKA_CONSUMER_GROUP_ID: 'workers' },
+    ...{ KAFKA_MAX_MESSAGE_BYTES: '1000000', KAFKA_SESSION_TIMEOUT_SECONDS: '10' },
   },
   networkPolicy: {
     egress: [
@@ -89,6 +93,7 @@ export const PEERS_OF_WORKERS = {
       { name: 'opa', port: 8181, namespace: 'policies' },
       { name: 'mongodb', port: 27017, namespace: 'mongodb' },
       { name: 'api-server', port: 443, cidrs: ['10.0.0.0/20'] },
+      { name: 'kafka', port: 9093, namespace: 'kafka' },
     ],
   },
 } as const;

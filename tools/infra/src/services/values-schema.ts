@@ -57,6 +57,7 @@ const OWN: Readonly<Record<ServiceName, Readonly<Record<string, JsonSchema>>>> =
     persistence: PERSISTENCE,
     projects: object({ folder: ref('folder') }),
     programs: object({ configMap: ref('nameOrEmpty'), key: text }),
+    kafka: object({ ca: authority }),
     opa: object({ ca: authority, token: object({ secret: ref('nameOrEmpty'), key: text }) }),
     kubernetes: object({
       targets: object({ configMap: ref('nameOrEmpty'), key: text }),
@@ -91,7 +92,7 @@ const SETTINGS: readonly (readonly [RegExp, JsonSchema])[] = [
   [/^MONGODB_CREDENTIALS$/, oneOf('', 'kv', 'database')],
   [/MONGODB_URI$/, { type: 'string', pattern: '^(mongodb(\\+srv)?://[^@]+)?$' }],
   [/^KAFKA_BOOTSTRAP_SERVERS$/, { type: 'string', pattern: '^([^\\s,]+:[0-9]{1,5}(,[^\\s,]+:[0-9]{1,5})*)?$' }],
-  [/^KUBERNETES_API_URL$/, { type: 'string', pattern: '^(https://[^@]+)?$' }],
+  [/^(KUBERNETES_API|EXECUTION_TICKET_SERVICE)_URL$/, { type: 'string', pattern: '^(https://[^@]+)?$' }],
   [/_SPIFFE_ID$/, { type: 'string', pattern: '^(spiffe://[^,\\s]+)?$' }],
   [/_POLICIES$/, { type: 'string', pattern: '^([A-Za-z0-9_]+(/[A-Za-z0-9_]+)*(,[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*)*)?$' }],
   [/_TYPES$/, { type: 'string', pattern: '^[A-Z]+(,[A-Z]+)*$' }],

@@ -20,7 +20,7 @@ const CONFIGURATIONS = {
     'services/orchestrator-dynamic/src/production-config.ts',
     'libraries/service-runtime/src/kafka/kafka-settings.ts',
   ],
-  'worker-agents': ['services/worker-agents/src/config.ts'],
+  'worker-agents': ['services/worker-agents/src/config.ts', 'libraries/service-runtime/src/kafka/kafka-settings.ts'],
   'service-registry': ['services/service-registry/src/config.ts'],
   migration: ['services/orchestrator-dynamic/src/migration/migration-config.ts'],
 } as const satisfies Readonly<Record<ServiceName | 'migration', readonly string[]>>;
