@@ -1,3 +1,4 @@
+import type { WorkloadName } from './identities.ts';
 import type { TaskType } from './ticket.ts';
 
 /** Mount points of the auth methods and secret engines. */
@@ -37,6 +38,14 @@ export type SchemaName = (typeof SCHEMAS)[number];
 export function migratorRole(schema: SchemaName): string {
   return `${schema}-migrator`;
 }
+
+/** The files that an injected agent writes for each workload, by the names of the charts' `vault.agent.secrets`. */
+export const INJECTED_FILES = {
+  'orchestrator-dynamic': ['postgres', 'mongodb', 'kafka'],
+  'worker-agents': ['kafka', 'execution'],
+  'service-registry': ['redis'],
+} as const satisfies Readonly<Record<WorkloadName, readonly string[]>>;
+export type InjectedFile = (typeof INJECTED_FILES)[WorkloadName][number];
 
 /** Paths in the KV v2 engine, without the `data/` that its API puts in. */
 export const KV_PATHS = {

@@ -17,6 +17,7 @@ export { ConfigError, type Environment, field, readConfig, readParts, withDefaul
 export { CredentialBoard, type CredentialBoardOptions } from './credential-board.ts';
 export { type ListeningServer, listenHttp, pathOf, readBody, sendError, sendJson } from './http-server.ts';
 export { type IdentityOptions, openIdentity, type ServiceIdentity } from './identity.ts';
+export { type InjectedSecretOptions, injectedSecret, readInjected } from './injected-secret.ts';
 export { JwtSvidCache, type JwtSvidCacheOptions } from './jwt-svid-cache.ts';
 export { kafkaClientConfig } from './kafka/kafka-client-config.ts';
 export {

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { AUDIENCES, DATABASE_ROLES, SPIFFE_IDS } from '@neural-hive/contracts';
-import { databaseCredentials } from '@neural-hive/security/credentials';
+import { databaseCredentials, parseLogin } from '@neural-hive/security/credentials';
 import { jwtSvidInterceptor, spiffeChannelCredentials } from '@neural-hive/security/grpc';
 import { httpsServer } from '@neural-hive/security/http';
 import { type RotatingPool, rotatingPool } from '@neural-hive/security/pg';
@@ -10,6 +10,7 @@ import type { VaultClient } from '@neural-hive/security/vault';
 import {
   type Check,
   CredentialBoard,
+  injectedSecret,
   JwtSvidCache,
   managementServer,
   type OpenService,
@@ -120,9 +121,13 @@ async function openEngine(parts: EngineParts): Promise<OpenEngine> {
 const PROBE_QUERY = 'select from orchestrator.plan limit 1';
 
 async function openDatabase(parts: Parts, client: VaultClient, vault: OrchestratorVaultClient) {
-  const { config, resources } = parts;
+  const { config, context, resources } = parts;
   const { database: mount } = config.security.vault.mounts;
-  const login = await openCredential(parts, databaseCredentials(client, DATABASE_ROLES.orchestrator, { mount }));
+  const login = await openCredential(
+    parts,
+    injectedSecret({ folder: config.injectedSecrets, file: 'postgres', parse: parseLogin, logger: context.log }) ??
+      databaseCredentials(client, DATABASE_ROLES.orchestrator, { mount }),
+  );
   vault.hold(login);
   const place = { ...placeOf(config), max: config.postgres.poolSize };
   const pool: RotatingPool = rotatingPool(login, place, { probeQuery: PROBE_QUERY });

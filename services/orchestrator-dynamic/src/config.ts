@@ -59,6 +59,8 @@ const environment = z.object({
   /** Whether who submitted a plan may approve it too. */
   APPROVAL_BY_SUBMITTER: field.flag().default(true),
 
+  /** Where the Vault Agent injector writes secrets, which are then not leased. Unset: there is none. */
+  VAULT_AGENT_SECRETS_PATH: field.text().optional(),
   /** How often the announcement login is compared with the stored one. */
   KV_POLL_SECONDS: field.seconds({ min: 0.05 }).default(5),
   /** What plans run on; `TICKET_TRANSPORT` follows it and may say so. */
@@ -78,6 +80,8 @@ export interface OrchestratorConfig {
   readonly security: SecuritySettings;
   /** How often the announcement login is compared with the stored one. */
   readonly kvPollMs: number;
+  /** The folder of the injector's agent. */
+  readonly injectedSecrets: string | undefined;
   readonly api: { readonly host: string; readonly port: number };
   readonly roles: RoleTable;
   readonly metrics: { readonly host: string; readonly port: number };
@@ -128,6 +132,7 @@ export function orchestratorConfig(
   return {
     security,
     kvPollMs: read.KV_POLL_SECONDS * 1_000,
+    injectedSecrets: read.VAULT_AGENT_SECRETS_PATH,
     api: { host: read.HTTP_HOST, port: read.HTTP_PORT },
     roles: {
       submit: read.API_SUBMITTERS,

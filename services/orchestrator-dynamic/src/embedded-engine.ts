@@ -1,7 +1,7 @@
 import { KV_PATHS } from '@neural-hive/contracts';
 import { kvSecret, parseLogin } from '@neural-hive/security/credentials';
 import { rotatingListener } from '@neural-hive/security/pg';
-import { rotatingEntry } from '@neural-hive/service-runtime';
+import { injectedSecret, rotatingEntry } from '@neural-hive/service-runtime';
 import type pg from 'pg';
 import { AnnouncementEcho, ECHO_CHANNEL } from './adapters/postgres/announcement-echo.ts';
 import { PostgresPlanEngine } from './adapters/postgres/plan-engine.ts';
@@ -24,11 +24,12 @@ export async function openEmbeddedEngine(parts: EngineParts): Promise<OpenEngine
   );
   const login = await openCredential(
     parts,
-    kvSecret(client, KV_PATHS.orchestratorKafka, {
-      mount: config.security.vault.mounts.kv,
-      pollMs: config.kvPollMs,
-      parse: parseLogin,
-    }),
+    injectedSecret({ folder: config.injectedSecrets, file: 'kafka', parse: parseLogin, logger: log }) ??
+      kvSecret(client, KV_PATHS.orchestratorKafka, {
+        mount: config.security.vault.mounts.kv,
+        pollMs: config.kvPollMs,
+        parse: parseLogin,
+      }),
   );
   vault.hold(login);
   const echo = new AnnouncementEcho(pool);

@@ -6,7 +6,7 @@ import { type KafkaLogin, parseKafkaLogin } from '@neural-hive/security/kafka';
 import { type MongoLogin, parseMongoLogin, rotatingMongoClient } from '@neural-hive/security/mongodb';
 import type { X509Svid } from '@neural-hive/security/spiffe';
 import { rotatingConnection, rotatingNativeConnection, temporalTls } from '@neural-hive/security/temporal';
-import { kafkaClientConfig, rotatingEntry } from '@neural-hive/service-runtime';
+import { injectedSecret, kafkaClientConfig, rotatingEntry } from '@neural-hive/service-runtime';
 import { busMetrics } from './adapters/kafka/bus-metrics.ts';
 import { openTicketBus } from './adapters/kafka/ticket-bus.ts';
 import { COLLECTIONS } from './adapters/mongodb/documents.ts';
@@ -87,14 +87,15 @@ export async function openProductionEngine(parts: EngineParts, settings: Product
 }
 
 async function openMongodb(parts: EngineParts, { mongodb }: ProductionSettings) {
-  const { client: vaultClient, config, resources, vault } = parts;
+  const { client: vaultClient, config, context, resources, vault } = parts;
   const { kv, database: mount } = config.security.vault.mounts;
   const stored = { mount: kv, pollMs: config.kvPollMs, parse: parseMongoLogin, consumer: INSTANCE };
   const login = await openCredential<MongoLogin>(
     parts,
-    mongodb.credentials === 'kv'
-      ? kvSecret(vaultClient, KV_PATHS.orchestratorMongodb, stored)
-      : databaseCredentials(vaultClient, DATABASE_ROLES.orchestratorMongodb, { mount }),
+    injectedSecret({ folder: config.injectedSecrets, file: 'mongodb', parse: parseMongoLogin, logger: context.log }) ??
+      (mongodb.credentials === 'kv'
+        ? kvSecret(vaultClient, KV_PATHS.orchestratorMongodb, stored)
+        : databaseCredentials(vaultClient, DATABASE_ROLES.orchestratorMongodb, { mount })),
   );
   vault.hold(login);
   const client = resources.use(
@@ -110,7 +111,11 @@ async function openBus(parts: EngineParts, { kafka }: ProductionSettings) {
   const { client, config, context, resources, vault } = parts;
   const { kv: mount } = config.security.vault.mounts;
   const stored = { mount, pollMs: config.kvPollMs, parse: parseKafkaLogin, consumer: INSTANCE };
-  const logins = await openCredential<KafkaLogin>(parts, kvSecret(client, KV_PATHS.orchestratorKafka, stored));
+  const logins = await openCredential<KafkaLogin>(
+    parts,
+    injectedSecret({ folder: config.injectedSecrets, file: 'kafka', parse: parseKafkaLogin, logger: context.log }) ??
+      kvSecret(client, KV_PATHS.orchestratorKafka, stored),
+  );
   vault.hold(logins);
   const bus = await openTicketBus({
     logins,

@@ -26,6 +26,8 @@ const environment = z.object({
   REDIS_PORT: field.port().default(6_379),
   /** The server's CA, PEM. Unset: the system's. */
   REDIS_CA_BUNDLE: field.text().optional(),
+  /** Where the Vault Agent injector writes secrets, which are then not leased. Unset: there is none. */
+  VAULT_AGENT_SECRETS_PATH: field.text().optional(),
   MAX_AGENTS: field.count({ min: 1 }).default(20_000),
   MAX_AGENTS_PER_IDENTITY: field.count({ min: 1 }).default(10_000),
   MAX_WATCHES_PER_IDENTITY: field.count({ min: 1 }).default(256),
@@ -53,6 +55,8 @@ export interface RegistryConfig {
         readonly place: { readonly host: string; readonly port: number; readonly caFile: string | undefined };
         readonly vault: VaultConfig;
         readonly login: RegistryVaultLogin;
+        /** The folder of the injector's agent. */
+        readonly injectedSecrets: string | undefined;
       };
   readonly maxAgents: number;
   readonly maxAgentsPerIdentity: number;
@@ -95,7 +99,8 @@ function storeOf(
   if (login === undefined) problems.push('VAULT_AUTH_METHOD: must be kubernetes or jwt');
   if (host === undefined) problems.push('REDIS_HOST: is required for REGISTRY_STORE=redis and not set');
   if (host === undefined || login === undefined || problems.length > 0) throw new ConfigError(problems);
-  return { kind: 'redis', place: { host, port, caFile }, vault, login };
+  const injectedSecrets = read.VAULT_AGENT_SECRETS_PATH;
+  return { kind: 'redis', place: { host, port, caFile }, vault, login, injectedSecrets };
 }
 
 function vaultLoginOf(login: VaultLogin): RegistryVaultLogin | undefined {

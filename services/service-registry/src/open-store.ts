@@ -1,10 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { DATABASE_ROLES } from '@neural-hive/contracts';
 import type { Clock } from '@neural-hive/security/common';
-import { databaseCredentials, RotatingCredential, type SecurityHealthParts } from '@neural-hive/security/credentials';
+import {
+  databaseCredentials,
+  parseLogin,
+  RotatingCredential,
+  type SecurityHealthParts,
+} from '@neural-hive/security/credentials';
 import { jwtAuth, kubernetesAuth, VaultClient } from '@neural-hive/security/vault';
 import {
   type BoardEntry,
+  injectedSecret,
   type ResourceStack,
   rotatingEntry,
   type ServiceContext,
@@ -77,7 +83,9 @@ async function openRedis(
   );
   const login = resources.use(
     await RotatingCredential.open({
-      provider: databaseCredentials(client, DATABASE_ROLES.registryRedis, { mount: vault.mounts.database }),
+      provider:
+        injectedSecret({ folder: config.injectedSecrets, file: 'redis', parse: parseLogin, logger }) ??
+        databaseCredentials(client, DATABASE_ROLES.registryRedis, { mount: vault.mounts.database }),
       probe: ({ value }) => probeRedis(place, value),
       drainTimeoutMs: DRAIN_MS,
       logger,

@@ -78,8 +78,8 @@ export function openWorker(config: WorkerConfig, context: ServiceContext): Promi
     const { client: vault } = resources.use(await openVault({ config: config.security.vault, jwt: tokens, context }));
     security.useVault(vault);
     const { kv: kvMount, database: databaseMount } = config.security.vault.mounts;
-    const secrets = new WorkerVaultClient({ client: vault, kvMount, databaseMount, metrics });
-    const { agentId } = config;
+    const { agentId, injectedSecrets } = config;
+    const secrets = new WorkerVaultClient({ client: vault, kvMount, databaseMount, injectedSecrets, metrics });
     const transport = await openTransport(config, { vault, identity: x509, tokens, context, resources });
     for (const credential of transport.credentials) {
       secrets.hold(credential);

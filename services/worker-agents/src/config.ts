@@ -131,6 +131,8 @@ const environment = z.object({
   /** Default 5 s in development, else 30 s. */
   HEARTBEAT_INTERVAL_SECONDS: field.seconds({ min: 0.1, max: 300 }).optional(),
 
+  /** Where the Vault Agent injector writes secrets, which are then not leased. Unset: there is none. */
+  VAULT_AGENT_SECRETS_PATH: field.text().optional(),
   /** How often the stored login of the announcements is looked at. */
   VAULT_KV_POLL_SECONDS: field.seconds({ min: 0.05, max: 3_600 }).default(1),
 
@@ -179,6 +181,8 @@ export interface WorkerConfig {
   readonly security: SecuritySettings;
   /** How often the stored login of the announcements is looked at. */
   readonly kvPollMs: number;
+  /** The folder of the injector's agent. */
+  readonly injectedSecrets: string | undefined;
   readonly metrics: { readonly host: string; readonly port: number };
   readonly management: { readonly host: string; readonly port: number };
 }
@@ -243,6 +247,7 @@ export function workerConfig(env: Readonly<Record<string, string | undefined>> =
     tickets,
     security,
     kvPollMs: read.VAULT_KV_POLL_SECONDS * 1_000,
+    injectedSecrets: read.VAULT_AGENT_SECRETS_PATH,
     metrics: { host: read.METRICS_HOST, port: read.METRICS_PORT },
     management: { host: read.MANAGEMENT_HOST, port: read.MANAGEMENT_PORT },
   };

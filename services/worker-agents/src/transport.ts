@@ -45,6 +45,7 @@ function openPostgres(config: WorkerConfig, { vault, context, resources }: OpenT
     kvMount,
     databaseMount,
     kvPollMs: config.kvPollMs,
+    injectedSecrets: config.injectedSecrets,
     database: config.postgres,
     agentId: config.agentId,
     logger: context.log,
@@ -55,7 +56,7 @@ function openPostgres(config: WorkerConfig, { vault, context, resources }: OpenT
 }
 
 async function openKafka(
-  { agentId, types, kvPollMs, security }: WorkerConfig,
+  { agentId, injectedSecrets, types, kvPollMs, security }: WorkerConfig,
   { kafka, orchestratorUrl }: Extract<WorkerConfig['tickets'], { transport: 'kafka' }>,
   { vault, identity, tokens, context, resources }: OpenTransportOptions,
 ): Promise<Transport> {
@@ -63,7 +64,9 @@ async function openKafka(
   const metrics = kafkaWorkerMetrics(context.metrics.registry);
   const reporting = { logger, signal, metrics: context.metrics.credentials };
   const kvMount = security.vault.mounts.kv;
-  const logins = resources.use(await openKafkaLogins({ vault, kvMount, kvPollMs, agentId, ...reporting }));
+  const logins = resources.use(
+    await openKafkaLogins({ vault, kvMount, kvPollMs, injectedSecrets, agentId, ...reporting }),
+  );
   const { dispatcher, close } = orchestratorDispatcher({ identity, tokens });
   resources.defer(close);
   const claims = new TicketClaims({ url: orchestratorUrl, dispatcher, onCall: metrics.called });

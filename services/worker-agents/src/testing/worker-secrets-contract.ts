@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { KV_PATHS } from '@neural-hive/contracts';
 import type { VaultClient } from '@neural-hive/security/vault';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -58,6 +61,21 @@ export function describeWorkerSecrets(start: (database: TicketDatabase) => Promi
     expect(error).toMatchObject({ code: 'backend' });
     expect(String(error)).not.toContain('secret');
     await vault.root.kv().write(KV_PATHS.workerExecutionOf('QUERY'), {});
+  });
+
+  test('what an injected agent wrote for all types is not asked of Vault', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'injected-'));
+    writeFileSync(join(folder, 'execution'), JSON.stringify({ max_rows: '30' }));
+    const injected = new WorkerVaultClient({
+      client,
+      injectedSecrets: folder,
+      metrics: { credentialsFetched: () => {} },
+    });
+    expect(await injected.settingsFor('BUILD', { signal })).toMatchObject({ max_rows: 30 });
+    await vault.root.kv().write(KV_PATHS.workerExecutionOf('QUERY'), { max_rows: 40 });
+    expect(await injected.settingsFor('QUERY', { signal })).toMatchObject({ max_rows: 40 });
+    await vault.root.kv().write(KV_PATHS.workerExecutionOf('QUERY'), {});
+    rmSync(folder, { recursive: true });
   });
 
   test('of several attempts the newest one’s result stays, in whatever order they come', async () => {

@@ -10,6 +10,7 @@ import {
 import type { VaultClient } from '@neural-hive/security/vault';
 import {
   type BoardEntry,
+  injectedSecret,
   KafkaSender,
   type KafkaSettings,
   LastingConsumer,
@@ -131,6 +132,8 @@ export interface KafkaLoginsOptions {
   readonly kvMount: string;
   /** How often the stored login is looked at. */
   readonly kvPollMs: number;
+  /** The folder of the injector's agent, if there is one. */
+  readonly injectedSecrets?: string | undefined;
   /** Names the process to whoever replaces the login. */
   readonly agentId: string;
   readonly logger: Logger;
@@ -140,10 +143,12 @@ export interface KafkaLoginsOptions {
 
 /** The login that is kept at `secret/worker/kafka`. */
 export function openKafkaLogins(options: KafkaLoginsOptions): Promise<RotatingCredential<KafkaLogin>> {
-  const { vault, kvMount: mount, kvPollMs: pollMs, agentId, logger, metrics, signal } = options;
+  const { vault, kvMount: mount, kvPollMs: pollMs, injectedSecrets, agentId, logger, metrics, signal } = options;
   const consumer = agentId.slice(0, MOST_CONSUMER_CHARACTERS);
   return RotatingCredential.open({
-    provider: kvSecret(vault, KV_PATHS.workerKafka, { mount, pollMs, parse: parseKafkaLogin, consumer }),
+    provider:
+      injectedSecret({ folder: injectedSecrets, file: 'kafka', parse: parseKafkaLogin, logger }) ??
+      kvSecret(vault, KV_PATHS.workerKafka, { mount, pollMs, parse: parseKafkaLogin, consumer }),
     logger,
     signal,
     ...(metrics !== undefined && { metrics }),

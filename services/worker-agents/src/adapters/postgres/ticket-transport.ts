@@ -11,7 +11,7 @@ import {
 } from '@neural-hive/security/credentials';
 import { rotatingListener, rotatingPool } from '@neural-hive/security/pg';
 import type { Logger, VaultClient } from '@neural-hive/security/vault';
-import { type BoardEntry, type ResourceStack, rotatingEntry } from '@neural-hive/service-runtime';
+import { type BoardEntry, injectedSecret, type ResourceStack, rotatingEntry } from '@neural-hive/service-runtime';
 import { PostgresTicketSource, TICKET_CHANNELS } from './ticket-source.ts';
 
 export interface TicketTransportOptions {
@@ -21,6 +21,8 @@ export interface TicketTransportOptions {
   readonly databaseMount: string;
   /** How often the stored login of the announcements is looked at. */
   readonly kvPollMs: number;
+  /** The folder of the injector's agent, if there is one. */
+  readonly injectedSecrets?: string | undefined;
   readonly agentId: string;
   readonly logger: Logger;
   readonly metrics?: CredentialMetrics;
@@ -64,11 +66,13 @@ export async function openTicketTransport(options: TicketTransportOptions): Prom
 
   const announcements = resources.use(
     await RotatingCredential.open({
-      provider: kvSecret(vault, KV_PATHS.workerKafka, {
-        mount: options.kvMount,
-        pollMs: options.kvPollMs,
-        parse: parseLogin,
-      }),
+      provider:
+        injectedSecret({ folder: options.injectedSecrets, file: 'kafka', parse: parseLogin, logger }) ??
+        kvSecret(vault, KV_PATHS.workerKafka, {
+          mount: options.kvMount,
+          pollMs: options.kvPollMs,
+          parse: parseLogin,
+        }),
       ...reporting,
     }),
   );

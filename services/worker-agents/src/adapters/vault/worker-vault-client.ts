@@ -2,6 +2,7 @@ import { DATABASE_ROLES, KV_PATHS, type TaskType, VAULT_MOUNTS } from '@neural-h
 import { Secret } from '@neural-hive/security/common';
 import { parseLogin, type StoredLogin } from '@neural-hive/security/credentials';
 import { isVaultError, type VaultClient } from '@neural-hive/security/vault';
+import { readInjected } from '@neural-hive/service-runtime';
 import { type ExecutionSettings, executionSettings } from '../../domain/execution-settings.ts';
 import { TicketFailure } from '../../domain/failure.ts';
 import type { ExecutionSecrets, SensitiveResult } from '../../domain/ports.ts';
@@ -14,6 +15,8 @@ export interface WorkerVaultClientOptions {
   readonly kvMount?: string;
   /** Default `database`. */
   readonly databaseMount?: string;
+  /** The folder of the injector's agent: `execution` in it stands for what is stored for all task types. */
+  readonly injectedSecrets?: string | undefined;
   readonly metrics: Pick<WorkerMetrics, 'credentialsFetched'>;
 }
 
@@ -31,7 +34,7 @@ interface WithSignal {
 
 /** What the worker asks of Vault. Nothing that it answers is logged or kept longer than its use. */
 export class WorkerVaultClient implements ExecutionSecrets {
-  readonly #options: Required<WorkerVaultClientOptions>;
+  readonly #options: WorkerVaultClientOptions & { readonly kvMount: string; readonly databaseMount: string };
   readonly #held: Rotatable[] = [];
   readonly #settings = new Map<TaskType, ExecutionSettings>();
   /** Results whose write was begun and not answered. */
@@ -52,8 +55,11 @@ export class WorkerVaultClient implements ExecutionSecrets {
   /** What is stored for all task types, overlaid by what is stored for this one. Empty when nothing is. */
   getExecutionCredentials(type: TaskType, { signal }: WithSignal = {}): Promise<Secret<Record<string, unknown>>> {
     return this.#counted('execution', async () => {
-      const paths = [KV_PATHS.workerExecution, KV_PATHS.workerExecutionOf(type)];
-      const [common, own] = await Promise.all(paths.map((path) => this.#readOrNothing(path, signal)));
+      const [common, own] = await Promise.all([
+        (await readInjected(this.#options.injectedSecrets, 'execution')) ??
+          this.#readOrNothing(KV_PATHS.workerExecution, signal),
+        this.#readOrNothing(KV_PATHS.workerExecutionOf(type), signal),
+      ]);
       return new Secret({ ...common, ...own });
     });
   }

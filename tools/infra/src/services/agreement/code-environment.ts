@@ -46,6 +46,7 @@ export const NOT_IN_PODS: Readonly<Record<string, string>> = {
   SPIFFE_JWT_AUDIENCE: 'another name of VAULT_JWT_AUDIENCE; the audience for the service is the platform’s',
   SPIFFE_ENVIRONMENT: 'ENVIRONMENT says it',
   REGISTRY_JOURNAL_FILE: 'production keeps agents in Redis; with REGISTRY_STORE=memory it is given',
+  VAULT_AGENT_SECRETS_PATH: 'nobody writes there unless vault.mode is agent',
   TEMPORAL_SDK: 'the image has the packages where the service has its own',
   // Of the original system: there is one value, which the code insists on.
   TEMPORAL_TLS_ENABLED: 'is always on',
@@ -78,9 +79,4 @@ export const NOT_IN_PODS: Readonly<Record<string, string>> = {
   VAULT_SECRET_ID_PATH: 'a pod logs in with its own identity',
   VAULT_SECRET_ID: 'a pod logs in with its own identity',
   VAULT_TOKEN: 'a pod logs in with its own identity',
-};
-
-/** What charts give and no code reads yet, and why. Whoever makes the code read it takes the name away here. */
-export const NOT_READ_YET: Readonly<Record<string, string>> = {
-  VAULT_AGENT_SECRETS_PATH: 'where vault.mode=agent has the injector write: the services do not watch files yet',
 };

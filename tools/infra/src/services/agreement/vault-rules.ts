@@ -1,11 +1,11 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { migratorRole, SCHEMAS } from '@neural-hive/contracts';
+import { INJECTED_FILES, migratorRole, SCHEMAS } from '@neural-hive/contracts';
 import { at, listAt, type Manifest, type Manifests, under } from '../../manifests.ts';
 import { changed, without } from '../../mutation.ts';
 import type { Rule } from '../../rule.ts';
 import { CONTAINER, environmentOf, POD } from '../pods.ts';
 import { SERVICE_NAMES } from '../service-charts.ts';
-import { NOT_IN_PODS, NOT_READ_YET } from './code-environment.ts';
+import { NOT_IN_PODS } from './code-environment.ts';
 
 const INJECT = 'vault.hashicorp.com/agent-inject-secret-';
 const ROTATION = 'rotate-orchestrator-kafka';
@@ -30,9 +30,7 @@ function environmentProblems(manifests: Manifests, name: string): readonly strin
   const given = Object.keys(environmentOf(manifests.at('Deployment', name, CONTAINER)));
   const reads = listAt(manifests.get('Code', name), 'reads').map(String);
   return [
-    ...given
-      .filter((variable) => !reads.includes(variable) && !(variable in NOT_READ_YET))
-      .map((one) => `${one} is not read`),
+    ...given.filter((variable) => !reads.includes(variable)).map((one) => `${one} is not read`),
     ...reads
       .filter((variable) => !given.includes(variable) && !(variable in NOT_IN_PODS))
       .map((one) => `${one} is not given`),
@@ -129,22 +127,21 @@ export const INJECTION_RULES: readonly Rule[] = [
   ),
   ...SERVICE_NAMES.map(
     (name): Rule => ({
-      id: `agree-injected-environment-${name}`,
-      what: 'what is given with an injected agent and not read yet is what is known of',
+      id: `agree-injected-files-${name}`,
+      what: 'what is injected are the files that the code looks for, in the folder that it is told',
       assert: (manifests) => {
         deepEqual(environmentProblems(manifests, name), []);
-        const given = Object.keys(environmentOf(manifests.at('Deployment', name, CONTAINER)));
-        for (const variable of Object.keys(NOT_READ_YET)) {
-          ok(given.includes(variable), variable);
-          ok(
-            !listAt(manifests.get('Code', name), 'reads').includes(variable),
-            `${variable} is read: take it off the list`,
-          );
-        }
+        const deployment = manifests.get('Deployment', name);
+        const files = Object.keys(at(deployment, 'spec.template.metadata.annotations') as object)
+          .filter((key) => key.startsWith(INJECT))
+          .map((key) => key.slice(INJECT.length));
+        deepEqual(files.sort(), [...INJECTED_FILES[name]].sort());
+        ok('VAULT_AGENT_SECRETS_PATH' in environmentOf(at(deployment, CONTAINER)));
       },
       mutations: [
         without('Deployment', name, `${CONTAINER}.env.name=VAULT_AGENT_SECRETS_PATH`),
-        changed('Code', name, 'reads', (reads: unknown) => [...(reads as string[]), 'VAULT_AGENT_SECRETS_PATH']),
+        changed('Code', name, 'reads', []),
+        changed('Deployment', name, under('spec.template.metadata.annotations', `${INJECT}other`), 'secret/data/other'),
       ],
     }),
   ),
