@@ -23,7 +23,11 @@ const scratch = scratchFolder();
 let hive: RunningHive;
 
 beforeAll(async () => {
-  hive = await RunningHive.start({ home: join(scratch.path, 'home'), profile: 'real', env: realEnvironment() });
+  hive = await RunningHive.start({
+    home: join(scratch.path, 'home'),
+    profile: 'real',
+    env: { ...realEnvironment(), ORCHESTRATOR_ENGINE: 'postgres' },
+  });
 });
 afterAll(async () => {
   await hive?.end('SIGKILL');

@@ -8,9 +8,23 @@ vi.setConfig({ testTimeout: 900_000, hookTimeout: 300_000 });
 const scratch = scratchFolder();
 afterAll(() => scratch.remove());
 
-async function releaseOnRealServers(): Promise<void> {
+/** What each engine has in place of the other. */
+const ENGINES = [
+  {
+    engine: 'temporal',
+    adapters: { workflow: /^Temporal \d/, tickets: /^Kafka \d/, plans: /^FerretDB \d/ },
+    logins: ['orchestrator-dynamic/secret/orchestrator/mongodb', 'worker-agents/secret/worker/kafka'],
+  },
+  {
+    engine: 'postgres',
+    adapters: { workflow: /PostgreSQL/, tickets: /PostgreSQL/, plans: /PostgreSQL/ },
+    logins: ['worker-agents/database/worker-tickets'],
+  },
+];
+
+async function releaseOnRealServers({ engine, adapters, logins }: (typeof ENGINES)[number]): Promise<void> {
   const args = ['up', '--profile', 'real', '--once', '--json', '--home', scratch.path];
-  const env = { ...realEnvironment(), HIVE_PORT_BASE: String(await freePortBase()) };
+  const env = { ...realEnvironment(), HIVE_PORT_BASE: String(await freePortBase()), ORCHESTRATOR_ENGINE: engine };
   const { code, stdout, stderr } = await runHive(args, { env });
   expect(code, stderr).toBe(0);
   const report = JSON.parse(stdout) as JobReport;
@@ -27,18 +41,21 @@ async function releaseOnRealServers(): Promise<void> {
     identity: expect.stringMatching(/^SPIRE \d/),
     registry: expect.stringMatching(/^Redis \d/),
     database: expect.stringMatching(/^PostgreSQL \d/),
+    workflow: expect.stringMatching(adapters.workflow),
+    tickets: expect.stringMatching(adapters.tickets),
+    plans: expect.stringMatching(adapters.plans),
   });
   const generations = new Map(report.credentials.map(({ name, generation }) => [name, generation]));
   for (const name of [
     'orchestrator-dynamic/database/temporal-orchestrator',
     'orchestrator-dynamic/vault-token',
     'orchestrator-dynamic/x509-svid',
-    'worker-agents/database/worker-tickets',
     'worker-agents/vault-token',
     'worker-agents/x509-svid',
     'service-registry/database/registry-redis',
     'service-registry/vault-token',
     'service-registry/x509-svid',
+    ...logins,
   ]) {
     expect(generations.get(name), name).toBeGreaterThanOrEqual(3);
   }
@@ -49,8 +66,8 @@ async function releaseOnRealServers(): Promise<void> {
 }
 
 if (AS_ROOT) {
-  test(
-    'on real servers the release ends as on the embedded ones, every credential is rotated and nothing is left',
+  test.each(ENGINES)(
+    'on real servers, with $engine for plans, the release ends as on the embedded ones, every credential is rotated and nothing is left',
     releaseOnRealServers,
   );
 } else {

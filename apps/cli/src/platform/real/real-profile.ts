@@ -28,8 +28,8 @@ export const realProfile: Profile = {
 
 type Engine = 'postgres' | 'temporal';
 
-/** ORCHESTRATOR_ENGINE, as the orchestrator reads it: with `temporal` come Temporal, Kafka and MongoDB. */
-function engineOf({ ORCHESTRATOR_ENGINE: engine = 'postgres' }: NodeJS.ProcessEnv): Engine {
+/** ORCHESTRATOR_ENGINE, as the orchestrator reads it: Temporal, Kafka and MongoDB, or `postgres` in their place. */
+function engineOf({ ORCHESTRATOR_ENGINE: engine = 'temporal' }: NodeJS.ProcessEnv): Engine {
   if (engine === 'postgres' || engine === 'temporal') return engine;
   throw environmentFailure(`ORCHESTRATOR_ENGINE is ${engine}; it must be postgres or temporal.`);
 }
