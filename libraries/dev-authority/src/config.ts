@@ -42,6 +42,11 @@ export const devAuthorityConfig = z.strictObject({
   x509TtlSeconds: ttlSeconds.default(90),
   /** Lifetime of a JWT-SVID in seconds, 2 to 86400. Default 60. */
   jwtTtlSeconds: ttlSeconds.default(60),
+  /**
+   * Lifetime of an X.509 or JWT authority in seconds, 60 to 315360000, at least six times that of an SVID. Default 604800,
+   * a week. The next one is prepared at half of it and signs when a sixth is left.
+   */
+  authorityTtlSeconds: z.number().int().min(60).max(315_360_000).default(604_800),
   workloads: z.array(workload).default([]),
 });
 

@@ -140,6 +140,7 @@ async function start(config: ResolvedConfig, clock: Clock, random: Random): Prom
     const content = await sealed.read();
     const state = (content === undefined ? {} : JSON.parse(content.toString('utf8'))) as SavedState;
     const journal = new Journal(sealed);
+    const commit = (): Promise<void> => journal.commit();
 
     const cluster = {
       id: state.cluster?.id ?? newUuid(),
@@ -148,11 +149,10 @@ async function start(config: ResolvedConfig, clock: Clock, random: Random): Prom
     const audit = new AuditLog(files.auditFile, Buffer.from(cluster.auditKey, 'hex'), clock);
     closers.push(() => audit.close());
     const metrics = authorityMetrics();
-    const spiffe = SpiffeAuthority.create(config, clock, state.spiffe);
+    const spiffe = SpiffeAuthority.create({ settings: config, clock, commit }, state.spiffe);
     const tls = TlsIdentity.create(config.trustDomain, config.host, clock, state.tls);
     const serviceAccounts = new ServiceAccountIssuer(clock, state.serviceAccounts);
     const policies = new PolicyStore(clock, state.policies);
-    const commit = (): Promise<void> => journal.commit();
     const mounts: MountTable = new MountTable((...of) => backendFor(parts, ...of));
     const engineOf = (path: string): LeaseEngine | undefined => asLeaseEngine(mounts.get(path)?.backend);
     const leases = new LeaseStore({ clock, random, events: audit, engineOf, commit }, state.leases);
@@ -181,7 +181,13 @@ async function start(config: ResolvedConfig, clock: Clock, random: Random): Prom
       CONTROL_MOUNT,
       'dev',
       'what only this authority has',
-      controlBackend({ serviceAccounts, spiffeKeys, spiffeBundlePem: () => spiffe.bundlePem, rotateX509: rotate }),
+      controlBackend({
+        serviceAccounts,
+        spiffeKeys,
+        spiffeBundlePem: () => spiffe.bundlePem,
+        rotateX509: rotate,
+        authorities: spiffe.commands,
+      }),
     );
     mounts.addBuiltIn(
       TOKEN_REVIEW_MOUNT,

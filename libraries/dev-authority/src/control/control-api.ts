@@ -1,6 +1,9 @@
-import type { Answer, Backend, Call } from '../api/route.ts';
-import { denied, invalid } from '../fault.ts';
+import type { Backend } from '../api/route.ts';
+import { invalid } from '../fault.ts';
 import type { ServiceAccountIssuer } from '../service-accounts/service-account-issuer.ts';
+import type { AuthorityCommands } from '../spiffe/authority-commands.ts';
+import { authorityRoutes } from './authority-routes.ts';
+import { onlyRoot } from './only-root.ts';
 
 export const CONTROL_MOUNT = 'sys/dev/';
 
@@ -10,6 +13,7 @@ export interface ControlTargets {
   readonly spiffeBundlePem: () => string;
   /** Rotates one identity or all; answers with how many. */
   readonly rotateX509: (spiffeId?: string) => number;
+  readonly authorities: AuthorityCommands;
 }
 
 /**
@@ -17,14 +21,9 @@ export interface ControlTargets {
  * token, or comes over the control socket, whose caller is the supervisor.
  */
 export function controlBackend(targets: ControlTargets): Backend {
-  const onlyRoot =
-    (handler: (call: Call) => Answer | Promise<Answer>) =>
-    (call: Call): Answer | Promise<Answer> => {
-      if (!call.acl.isRoot) throw denied();
-      return handler(call);
-    };
   return {
     routes: [
+      ...authorityRoutes(targets.authorities),
       {
         path: 'rotate-x509',
         write: onlyRoot(({ fields }) => {

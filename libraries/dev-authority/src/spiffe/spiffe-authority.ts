@@ -1,49 +1,76 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, messageOf } from '@neural-hive/security/common';
-import { SpiffeId } from '@neural-hive/security/spiffe';
-import {
-  CertificateAuthority,
-  type CertificateAuthorityState,
-  WorkloadApiServer,
-  WorkloadIssuer,
-} from '@neural-hive/security/testing';
+import { type SpiffeBundle, SpiffeId } from '@neural-hive/security/spiffe';
+import { type CertificateAuthority, WorkloadApiServer, WorkloadIssuer } from '@neural-hive/security/testing';
 import { AuthorityError } from '../authority-error.ts';
 import type { ResolvedConfig } from '../config.ts';
 import { invalid } from '../fault.ts';
 import type { StateSection } from '../state/journal.ts';
+import { AuthorityCommands } from './authority-commands.ts';
+import { type SvidAuthority, TrustDomainAuthorities } from './trust-domain-authorities.ts';
 
-type SpiffeSettings = Pick<ResolvedConfig, 'trustDomain' | 'issuer' | 'x509TtlSeconds' | 'jwtTtlSeconds' | 'workloads'>;
+type SpiffeSettings = Pick<
+  ResolvedConfig,
+  'trustDomain' | 'issuer' | 'x509TtlSeconds' | 'jwtTtlSeconds' | 'authorityTtlSeconds' | 'workloads'
+>;
 
-/** The trust domain's authority, whose keys are kept, and one Workload API socket for each workload. */
+export interface SpiffeAuthorityOptions {
+  readonly settings: SpiffeSettings;
+  readonly clock: Clock;
+  /** Resolves when what `save()` returned is on the disk. */
+  readonly commit: () => Promise<void>;
+}
+
+/** Of the life of an authority, a sixth lies between the activation of the next one and its own end. */
+const SVIDS_PER_AUTHORITY = 6;
+
+/** The trust domain's authorities, whose keys are kept, and one Workload API socket for each workload. */
 export class SpiffeAuthority implements StateSection {
+  /** Shows and replaces the authorities. */
+  readonly commands: AuthorityCommands;
   readonly #settings: SpiffeSettings;
+  readonly #authorities: TrustDomainAuthorities;
   readonly #issuer: WorkloadIssuer;
   readonly #servers: WorkloadApiServer[] = [];
 
-  private constructor(settings: SpiffeSettings, issuer: WorkloadIssuer) {
+  private constructor({ settings, clock }: SpiffeAuthorityOptions, authorities: TrustDomainAuthorities) {
+    const { issuer, x509TtlSeconds, jwtTtlSeconds } = settings;
+    // The issuer and its servers call nothing of an authority but this.
+    const authority = authorities as SvidAuthority as CertificateAuthority;
+    const workloads = new WorkloadIssuer({ authority, issuer, x509TtlSeconds, jwtTtlSeconds, clock });
+    // Federated bundles that are set anew, the same or not, have every open stream sent what is true now.
+    authorities.onChange(() => workloads.setFederatedBundles(workloads.federated));
     this.#settings = settings;
-    this.#issuer = issuer;
+    this.#authorities = authorities;
+    this.#issuer = workloads;
+    this.commands = new AuthorityCommands({ authorities, clock, renewX509: () => void workloads.rotateX509() });
   }
 
-  static create(settings: SpiffeSettings, clock: Clock, saved: unknown): SpiffeAuthority {
-    const { trustDomain, issuer, x509TtlSeconds, jwtTtlSeconds } = settings;
-    const state = saved as CertificateAuthorityState | undefined;
+  /** @throws AuthorityError `config_invalid` */
+  static create(options: SpiffeAuthorityOptions, saved: unknown): SpiffeAuthority {
+    const { settings, clock, commit } = options;
+    const { trustDomain, x509TtlSeconds, jwtTtlSeconds, authorityTtlSeconds: ttlSeconds } = settings;
+    const state = saved as { readonly trustDomain: string } | undefined;
     if (state !== undefined && state.trustDomain !== trustDomain) {
       throw new AuthorityError(
         'config_invalid',
         `trustDomain: the state is that of ${state.trustDomain}, use another stateFolder`,
       );
     }
+    if (ttlSeconds < SVIDS_PER_AUTHORITY * Math.max(x509TtlSeconds, jwtTtlSeconds)) {
+      throw new AuthorityError(
+        'config_invalid',
+        `authorityTtlSeconds: must be at least ${SVIDS_PER_AUTHORITY} times the life of an SVID`,
+      );
+    }
     for (const { spiffeId } of settings.workloads) assertMember(spiffeId, trustDomain);
-    const authority =
-      state === undefined
-        ? CertificateAuthority.create(trustDomain, { clock })
-        : CertificateAuthority.import(state, { clock });
-    return new SpiffeAuthority(
-      settings,
-      new WorkloadIssuer({ authority, issuer, x509TtlSeconds, jwtTtlSeconds, clock }),
+    const svidTtlSeconds = { x509: x509TtlSeconds, jwt: jwtTtlSeconds };
+    const authorities = TrustDomainAuthorities.create(
+      { trustDomain, ttlSeconds, svidTtlSeconds, clock, commit },
+      saved,
     );
+    return new SpiffeAuthority(options, authorities);
   }
 
   /** Opens the sockets, one after another: the mask that guards their making is the whole process's. */
@@ -61,16 +88,22 @@ export class SpiffeAuthority implements StateSection {
       });
       this.#servers.push(server);
     }
+    this.#authorities.start();
   }
 
   /** The JWK set that verifies its JWT-SVIDs. */
   jwks(): Uint8Array {
-    return this.#issuer.authority.jwks();
+    return this.#authorities.jwks();
   }
 
   /** Certificates that X509-SVIDs are verified with. */
   get bundlePem(): string {
-    return this.#issuer.authority.rootPem;
+    return this.#authorities.bundlePem;
+  }
+
+  /** What other trust domains verify its SVIDs with. */
+  spiffeBundle(): SpiffeBundle {
+    return this.#authorities.spiffeBundle();
   }
 
   /** New X509-SVIDs now, pushed to whoever watches. Returns how many; without an id, all that were ever asked for. */
@@ -82,12 +115,13 @@ export class SpiffeAuthority implements StateSection {
   }
 
   async close(): Promise<void> {
+    await this.#authorities.close();
     for (const server of this.#servers.splice(0)) await server.close();
     this.#issuer.close();
   }
 
   save(): unknown {
-    return this.#issuer.authority.export();
+    return this.#authorities.save();
   }
 }
 
