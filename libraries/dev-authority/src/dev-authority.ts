@@ -26,6 +26,7 @@ import { PolicyStore } from './policy/policy-store.ts';
 import { newUuid } from './random-text.ts';
 import { ServiceAccountIssuer } from './service-accounts/service-account-issuer.ts';
 import { TOKEN_REVIEW_MOUNT, tokenReviewBackend } from './service-accounts/token-review.ts';
+import { BUNDLE_MOUNT, bundleEndpointBackend } from './spiffe/bundle-endpoint.ts';
 import {
   OIDC_DISCOVERY_MOUNT,
   OIDC_KEYS_MOUNT,
@@ -199,6 +200,8 @@ async function start(config: ResolvedConfig, clock: Clock, random: Random): Prom
     const discovery = oidcDiscoveryBackend({ issuer: config.issuer, address: () => listening?.address ?? '' });
     mounts.addBuiltIn(OIDC_DISCOVERY_MOUNT, 'oidc', 'OpenID Connect discovery', discovery);
     mounts.addBuiltIn(OIDC_KEYS_MOUNT, 'oidc', 'keys of JWT-SVIDs', oidcKeysBackend(spiffeKeys));
+    const bundleEndpoint = bundleEndpointBackend(() => spiffe.spiffeBundle());
+    mounts.addBuiltIn(BUNDLE_MOUNT, 'spiffe', 'bundle for other trust domains', bundleEndpoint);
     mounts.restore(state.mounts);
     if (state.mounts === undefined) {
       // As development servers do.
