@@ -143,6 +143,47 @@ test('SIGKILL in the middle of writes loses nothing that was acknowledged, and t
   last.child.kill('SIGTERM');
 }, 60_000);
 
+test('SIGKILL in the middle of rotations takes back no authority that was acknowledged, nor the number of its bundle', async () => {
+  interface Shown {
+    readonly sequence: number;
+    readonly x509: readonly { authority_id: string; status: string }[];
+    readonly jwt: readonly { authority_id: string; status: string }[];
+  }
+  const dataOf = (text: string): unknown => (JSON.parse(text) as { data: unknown }).data;
+  for (const count of [3, 12]) {
+    const running = await start('rotated');
+    const ended = once(running.child, 'exit');
+    const last = { x509: '', jwt: '', sequence: 0 };
+    let acknowledged = 0;
+    const lane = async (kind: 'x509' | 'jwt'): Promise<void> => {
+      for (;;) {
+        const path = `sys/dev/spiffe-authorities/${kind}/rotate`;
+        const answer = await call(running, 'POST', path, {}).catch(() => undefined);
+        if (answer?.status !== 200) return;
+        const { authority_id, sequence } = dataOf(answer.text) as { authority_id: string; sequence: number };
+        last[kind] = authority_id;
+        last.sequence = Math.max(last.sequence, sequence);
+        acknowledged += 1;
+        if (acknowledged >= count && last.x509 !== '' && last.jwt !== '') running.child.kill('SIGKILL');
+      }
+    };
+    await Promise.all([lane('x509'), lane('jwt')]);
+    await ended;
+    running.agent.destroy();
+    expect(acknowledged).toBeGreaterThanOrEqual(count);
+    const again = await start('rotated');
+    const shown = dataOf((await call(again, 'GET', 'sys/dev/spiffe-authorities')).text) as Shown;
+    expect(shown.sequence).toBeGreaterThanOrEqual(last.sequence);
+    for (const kind of ['x509', 'jwt'] as const) {
+      expect(shown[kind].map(({ authority_id }) => authority_id)).toContain(last[kind]);
+      expect(shown[kind].filter(({ status }) => status === 'active')).toHaveLength(1);
+    }
+    again.agent.destroy();
+    again.child.kill('SIGTERM');
+    await once(again.child, 'exit');
+  }
+}, 60_000);
+
 test('it starts within 300 ms of being asked to, on a state that is there already', async () => {
   const { DevAuthority } = await import('./dev-authority.ts');
   const stateFolder = join(folder, 'fast');
