@@ -50,7 +50,9 @@ const programs = {
     ),
     computing: node('for (;;);', { limits: { cpu_seconds: 1 } }),
     // A loop that never waits would stop writing for good once the buffer between it and a slow reader is full.
-    talkative: node("const say = () => process.stdout.write('x'.repeat(1000), say); say();", { limits: { output_bytes: 100_000 } }),
+    talkative: node("const say = () => process.stdout.write('x'.repeat(1000), say); say();", {
+      limits: { output_bytes: 100_000 },
+    }),
     hungry: node('const all = []; for (;;) all.push(Buffer.alloc(1024 * 1024, 1));', {
       limits: { memory_bytes: 512 * 1024 * 1024 },
     }),
