@@ -27,8 +27,9 @@ export {
   type KafkaInstallOptions,
   PLATFORMATIC_KAFKA_VERSION,
 } from './kafka/install.ts';
-export { KafkaPlatform, type KafkaPlatformOptions, type KafkaUserRight } from './kafka/platform.ts';
+export { KafkaPlatform, type KafkaPlatformOptions } from './kafka/platform.ts';
 export { type KafkaServer, type StartKafkaOptions, startKafka } from './kafka/start.ts';
+export { type KafkaUserRight, kafkaTemplateUser, makeTopicsAndRights } from './kafka/topics-and-rights.ts';
 export type { CallOptions, KubernetesApi, ServiceAccountTokenRequest } from './kubernetes/api.ts';
 export { installKubernetes, KUBERNETES_VERSION } from './kubernetes/install.ts';
 export { KubernetesCluster, type StartKubernetesOptions, startKubernetes } from './kubernetes/start.ts';

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Secret } from '@neural-hive/security/common';
 import { RotatingCredential } from '@neural-hive/security/credentials';
 import {
@@ -13,16 +12,10 @@ import {
 } from '@neural-hive/security/kafka';
 import kafkajs, { type Admin, type Kafka as KafkaClient } from 'kafkajs';
 import { type KafkaServer, startKafka } from './start.ts';
+import { type KafkaUserRight, kafkaTemplateUser, makeTopicsAndRights } from './topics-and-rights.ts';
 
 // It is a CommonJS module whose names Node does not find by itself.
-const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } = kafkajs;
-
-/** What a service's user may do with a topic or a group. */
-export interface KafkaUserRight {
-  readonly resource: 'topic' | 'group';
-  readonly name: string;
-  readonly operation: 'READ' | 'WRITE';
-}
+const { Kafka, logLevel } = kafkajs;
 
 export interface KafkaPlatformOptions {
   readonly topics: readonly { readonly name: string; readonly retentionMs: number }[];
@@ -35,8 +28,6 @@ export interface KafkaPlatformOptions {
   /** After how long a connection must authenticate again. In milliseconds; default 8 000. */
   readonly maxReauthMs?: number;
 }
-
-const KNOWN_LIMIT_MS = 60_000;
 
 /** A real broker with the topics of a platform and, for each of its services, users that have the service's rights. */
 export class KafkaPlatform {
@@ -59,21 +50,9 @@ export class KafkaPlatform {
   static async open(options: KafkaPlatformOptions): Promise<KafkaPlatform> {
     const { topics, rights, partitions = 2, maxMessageBytes, maxReauthMs = 8_000 } = options;
     const platform = new KafkaPlatform(await startKafka({ maxReauthMs, restartable: true }), maxReauthMs);
-    const large = maxMessageBytes === undefined ? [] : [{ name: 'max.message.bytes', value: String(maxMessageBytes) }];
     try {
-      await platform.administer(async (admin) => {
-        await admin.createTopics({
-          waitForLeaders: true,
-          topics: topics.map(({ name: topic, retentionMs }) => ({
-            topic,
-            numPartitions: partitions,
-            configEntries: [{ name: 'retention.ms', value: String(retentionMs) }, ...large],
-          })),
-        });
-        const acl = Object.entries(rights).flatMap(([service, some]) => some.map((right) => ruleOf(service, right)));
-        await admin.createAcls({ acl });
-        await untilKnown(admin, acl.length);
-      });
+      const sized = topics.map((topic) => ({ ...topic, partitions }));
+      await platform.administer((admin) => makeTopicsAndRights(admin, { topics: sized, rights, maxMessageBytes }));
       return platform;
     } catch (error) {
       await platform.close();
@@ -124,7 +103,7 @@ export class KafkaPlatform {
         obtain: async () => {
           const password = new Secret(randomBytes(18).toString('base64url'));
           const value = { username: `${service}-${randomBytes(6).toString('hex')}`, password };
-          await this.users.createUser(value, { previous: templateOf(service) });
+          await this.users.createUser(value, { previous: kafkaTemplateUser(service) });
           const revoke = () => this.users.deleteUser(value.username, {});
           return { value, issuedAtMs: Date.now(), expiresAtMs: Number.POSITIVE_INFINITY, revoke };
         },
@@ -135,39 +114,5 @@ export class KafkaPlatform {
   async close(): Promise<void> {
     await this.server.stop();
     rmSync(this.#folder, { recursive: true, force: true });
-  }
-}
-
-/** Has the rights; nobody logs in as it. */
-function templateOf(service: string): string {
-  return `template-${service}`;
-}
-
-function ruleOf(service: string, { resource, name, operation }: KafkaUserRight) {
-  return {
-    principal: `User:${templateOf(service)}`,
-    host: '*',
-    permissionType: AclPermissionTypes.ALLOW,
-    operation: AclOperationTypes[operation],
-    resourceType: resource === 'topic' ? AclResourceTypes.TOPIC : AclResourceTypes.GROUP,
-    resourceName: name,
-    resourcePatternType: ResourcePatternTypes.LITERAL,
-  };
-}
-
-/** What the controller has taken reaches the broker a moment later, and users copy what the broker knows. */
-async function untilKnown(admin: Admin, count: number): Promise<void> {
-  const every = {
-    resourceType: AclResourceTypes.ANY,
-    resourcePatternType: ResourcePatternTypes.ANY,
-    operation: AclOperationTypes.ANY,
-    permissionType: AclPermissionTypes.ANY,
-  };
-  const startMs = performance.now();
-  for (;;) {
-    const { resources } = await admin.describeAcls(every);
-    if (resources.reduce((sum, { acls }) => sum + acls.length, 0) >= count) return;
-    if (performance.now() - startMs > KNOWN_LIMIT_MS) throw new Error('the broker does not know its ACLs in time');
-    await delay(100);
   }
 }

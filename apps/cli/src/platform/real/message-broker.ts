@@ -1,17 +1,23 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { KAFKA_RIGHTS, KAFKA_TOPICS, type KafkaRight, KV_PATHS } from '@neural-hive/contracts';
-import { KAFKA_VERSION, type KafkaServer, startKafka } from '@neural-hive/real-stack';
+import { KAFKA_RIGHTS, KAFKA_TOPICS, KV_PATHS } from '@neural-hive/contracts';
+import {
+  KAFKA_VERSION,
+  type KafkaServer,
+  kafkaTemplateUser,
+  makeTopicsAndRights,
+  startKafka,
+} from '@neural-hive/real-stack';
 import { kafkaScramUsers } from '@neural-hive/security/kafka';
 import type { VaultClient } from '@neural-hive/security/vault';
 import { USER_ADMIN_PATHS } from '@neural-hive/vault-setup';
-import kafkajs, { type AclEntry } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { rotateKafka } from '../../commands/rotate-kafka.ts';
 import type { Home } from '../home.ts';
 import { type LoginPath, type RotatorPlace, rotateAsOperator } from './user-rotator.ts';
 
 // It is a CommonJS module whose names Node does not find by itself.
-const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } = kafkajs;
+const { Kafka, logLevel } = kafkajs;
 
 export interface MessageBroker {
   readonly version: string;
@@ -37,9 +43,6 @@ const FIRST_USERS = [
   { path: KV_PATHS.orchestratorKafka, service: 'orchestrator-dynamic' },
   { path: KV_PATHS.workerKafka, service: 'worker-agents' },
 ] as const;
-
-/** Nobody logs in as it: a first user gets its access. */
-const templateOf = (service: string): string => `${service}-template`;
 
 /** Starts a Kafka whose users `hive rotate kafka` makes. */
 export async function startMessageBroker(options: {
@@ -73,7 +76,7 @@ export async function startMessageBroker(options: {
       await makeTopicsAndAccess(kafka);
       const { username, password } = superUser;
       await vault.kv().write(USER_ADMIN_PATHS.kafka, { username, password: password.reveal() });
-      for (const { path, service } of FIRST_USERS) await rotate(place, path, { template: templateOf(service) });
+      for (const { path, service } of FIRST_USERS) await rotate(place, path, { template: kafkaTemplateUser(service) });
     },
     rotate: (path, place, onWritten) => rotate(place, path, onWritten === undefined ? {} : { onWritten }),
     countUsers: async () => (await ofServices()).length,
@@ -94,29 +97,12 @@ async function makeTopicsAndAccess({ broker, ca, superUser }: KafkaServer): Prom
   }).admin();
   await admin.connect();
   try {
-    const topics = KAFKA_TOPICS.map(({ name: topic, partitions, retentionMs }) => ({
-      topic,
-      numPartitions: Math.min(MOST_PARTITIONS, partitions),
-      configEntries: [{ name: 'retention.ms', value: String(retentionMs) }],
+    const topics = KAFKA_TOPICS.map((topic) => ({
+      ...topic,
+      partitions: Math.min(MOST_PARTITIONS, topic.partitions),
     }));
-    await admin.createTopics({ topics, waitForLeaders: true });
-    const acl = Object.entries(KAFKA_RIGHTS).flatMap(([service, rights]) =>
-      rights.map((right) => aclOf(service, right)),
-    );
-    await admin.createAcls({ acl });
+    await makeTopicsAndRights(admin, { topics, rights: KAFKA_RIGHTS });
   } finally {
     await admin.disconnect();
   }
-}
-
-function aclOf(service: string, { resource, name, operation }: KafkaRight): AclEntry {
-  return {
-    principal: `User:${templateOf(service)}`,
-    host: '*',
-    permissionType: AclPermissionTypes.ALLOW,
-    resourceType: resource === 'topic' ? AclResourceTypes.TOPIC : AclResourceTypes.GROUP,
-    resourceName: name,
-    resourcePatternType: ResourcePatternTypes.LITERAL,
-    operation: AclOperationTypes[operation],
-  };
 }
